@@ -1,0 +1,1 @@
+"""The receiver that Alertmanager posts to: guarded, verified, reverted, written down."""

@@ -1,0 +1,1 @@
+"""A breakable hotel agent and its PMS, and the runner that shows remediator acting on them."""

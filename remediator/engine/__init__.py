@@ -1,0 +1,1 @@
+"""Intake, decision, execution, verification, revert."""

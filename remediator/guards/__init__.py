@@ -1,0 +1,1 @@
+"""What can block a run: one file a guard, listed in the catalog."""

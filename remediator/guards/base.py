@@ -1,0 +1,150 @@
+"""What a guard is: a pure function from a look at the world to a verdict.
+
+Guards do no I/O. A guard that needs live answers names its queries; the engine asks them and
+hands the answers over. A query that could not be answered makes the guard deny: guards fail closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from remediator.labels import Labels
+from remediator.policy.expressions import Scope
+from remediator.policy.model import Approval
+from remediator.runs.history import History
+from remediator.runs.reasons import Reason
+from remediator.runs.verdicts import Verdict, VerdictKind
+
+
+class GuardParams(BaseModel):
+    """Base of every guard's parameters: frozen, unknown keys forbidden."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PromQLQuery:
+    """An instant query, rendered."""
+
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsQuery:
+    """Which alerts are active now that fit any of these matcher lists (inner lists: all must hold)."""
+
+    any_of: tuple[tuple[str, ...], ...]
+
+
+Query = PromQLQuery | AlertsQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series of an answer: for alerts, the alert's labels and the value 1."""
+
+    labels: Labels
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: samples, or why there are none to look at. `scalar` answers hold unless 0."""
+
+    samples: tuple[Sample, ...] = ()
+    scalar: bool = False
+    error: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether a PromQL condition holds: not empty (a scalar: not 0)."""
+        if self.scalar:
+            return bool(self.samples) and self.samples[0].value != 0
+        return bool(self.samples)
+
+
+class LookPhase(StrEnum):
+    """When a guard is looked at."""
+
+    ADMISSION = "admission"
+    ENTRY = "entry"
+    ACTING = "acting"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """All that a guard may look at. `answers` is None at admission: nothing live is asked then."""
+
+    phase: LookPhase
+    now: datetime
+    policy: str
+    priority: int
+    target: str
+    resources: tuple[str, ...]
+    admission_id: int | None
+    run_id: int | None
+    """The run that looks again before acting, whose own claims and start do not count."""
+    scope: Scope
+    history: History
+    approvers: Approval | None
+    """The policy's own approval guard, for `time_window: otherwise: approval`."""
+    answers: Mapping[Query, Answer] | None = None
+    held_since: Mapping[str, datetime] = field(default_factory=dict)
+
+
+P = TypeVar("P", bound=BaseModel, contravariant=True)
+
+
+class Guard(Protocol[P]):
+    """One kind of guard."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    params: ClassVar[type[BaseModel]]
+    by_hand: ClassVar[bool]
+    """Whether it also binds runs that a person starts."""
+
+    def queries(self, params: P, scope: Scope) -> tuple[Query, ...]:
+        """Name the live questions to ask first; none for guards that look only at history."""
+        ...
+
+    def window(self, params: P) -> timedelta:
+        """Return how far back in history it looks."""
+        ...
+
+    def evaluate(self, params: P, look: Look, key: str) -> Verdict:
+        """Say what it says; `key` names this use of the guard within the policy."""
+        ...
+
+
+def allow(guard: str, key: str, detail: str = "", **inputs: Any) -> Verdict:
+    """Return an allowing verdict."""
+    return Verdict(guard=guard, key=key, kind=VerdictKind.ALLOW, detail=detail, inputs=inputs)
+
+
+def deny(
+    guard: str,
+    key: str,
+    reason: Reason,
+    detail: str,
+    *,
+    until: datetime | None = None,
+    **inputs: Any,
+) -> Verdict:
+    """Return a denying verdict."""
+    return Verdict(
+        guard=guard,
+        key=key,
+        kind=VerdictKind.DENY,
+        reason=reason,
+        detail=detail,
+        until=until,
+        inputs=inputs,
+    )

@@ -1,0 +1,1 @@
+"""Named periodic work, and the only scheduler."""

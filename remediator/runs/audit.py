@@ -1,0 +1,182 @@
+"""The audit log's rows and the chain that binds them: pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+GENESIS_HASH = "0" * 64
+
+
+class AuditAction(StrEnum):
+    """What happened. Machine-readable, one log line each."""
+
+    DELIVERY_ACCEPTED = "delivery.accepted"
+    DELIVERY_TRUNCATED = "delivery.truncated"
+    DELIVERY_REFUSED = "delivery.refused"
+    ALERT_QUARANTINED = "alert.quarantined"
+    EPISODE_OPENED = "episode.opened"
+    EPISODE_CLOSED = "episode.closed"
+    EPISODE_ACKNOWLEDGED = "episode.acknowledged"
+    ALERT_LATE = "alert.late"
+    DECISION = "decision.recorded"
+    RUN_CREATED = "run.created"
+    RUN_JOINED = "run.joined"
+    RUN_STATE = "run.state_changed"
+    RUN_STOP = "run.stop_requested"
+    RUN_RESUMED = "run.resumed"
+    RUN_RELAPSED = "run.relapsed"
+    STEP_INTENT = "step.intent"
+    STEP_RESULT = "step.result"
+    STEP_AMBIGUOUS = "step.ambiguous"
+    VERIFICATION = "verification.result"
+    APPROVAL_REQUESTED = "approval.requested"
+    APPROVAL_VOTED = "approval.voted"
+    APPROVAL_GRANTED = "approval.granted"
+    APPROVAL_DENIED = "approval.denied"
+    APPROVAL_EXPIRED = "approval.expired"
+    APPROVAL_CANCELLED = "approval.cancelled"
+    LEASE_OPENED = "lease.opened"
+    LEASE_RENEWED = "lease.renewed"
+    LEASE_CLOSED = "lease.closed"
+    HOLD_ADDED = "hold.added"
+    HOLD_REMOVED = "hold.removed"
+    HOLD_EXPIRED = "hold.expired"
+    BREAKER_CLOSED = "failure_breaker.closed"
+    POLICIES_LOADED = "policies.loaded"
+    POLICIES_REFUSED = "policies.refused"
+    SERVER_STARTED = "server.started"
+    SERVER_STOPPED = "server.stopped"
+    MODE_CHANGED = "server.mode_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """What is to be written down. `detail` is JSON, already redacted."""
+
+    at: datetime
+    actor: str
+    action: AuditAction
+    source: str | None = None
+    alertname: str | None = None
+    policy: str | None = None
+    target: str | None = None
+    episode_id: int | None = None
+    run_id: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """A row as stored: `at` and `detail` as the very text that was hashed."""
+
+    sequence: int
+    at: str
+    actor: str
+    action: str
+    source: str | None
+    alertname: str | None
+    policy: str | None
+    target: str | None
+    episode_id: int | None
+    run_id: int | None
+    detail: str
+    previous_hash: str
+    hash: str
+
+
+def chain(entry: AuditEntry, sequence: int, previous_hash: str) -> AuditRow:
+    """Turn an entry into the row that follows `previous_hash`."""
+    at = entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    detail = json.dumps(entry.detail, sort_keys=True, separators=(",", ":"))
+    fields = (
+        sequence,
+        at,
+        entry.actor,
+        str(entry.action),
+        entry.source,
+        entry.alertname,
+        entry.policy,
+        entry.target,
+        entry.episode_id,
+        entry.run_id,
+        detail,
+        previous_hash,
+    )
+    return AuditRow(
+        sequence=sequence,
+        at=at,
+        actor=entry.actor,
+        action=str(entry.action),
+        source=entry.source,
+        alertname=entry.alertname,
+        policy=entry.policy,
+        target=entry.target,
+        episode_id=entry.episode_id,
+        run_id=entry.run_id,
+        detail=detail,
+        previous_hash=previous_hash,
+        hash=_digest(fields),
+    )
+
+
+def row_hash(row: AuditRow) -> str:
+    """Return the hash that a row's own contents should have."""
+    return _digest(
+        (
+            row.sequence,
+            row.at,
+            row.actor,
+            row.action,
+            row.source,
+            row.alertname,
+            row.policy,
+            row.target,
+            row.episode_id,
+            row.run_id,
+            row.detail,
+            row.previous_hash,
+        )
+    )
+
+
+def _digest(fields: tuple[Any, ...]) -> str:
+    # JSON keeps fields apart: no two different rows give the same text.
+    text = json.dumps(fields, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFault:
+    """The first place where the chain does not hold."""
+
+    sequence: int
+    what: str
+
+
+def first_fault(
+    rows: Iterable[AuditRow], *, after_sequence: int = 0, after_hash: str = GENESIS_HASH
+) -> ChainFault | None:
+    """Walk rows in order and name the first that was altered or is missing, if any."""
+    sequence, previous = after_sequence, after_hash
+    for row in rows:
+        if row.sequence != sequence + 1:
+            return ChainFault(
+                sequence + 1, f"row {sequence + 1} was removed (the next one is {row.sequence})"
+            )
+        if row_hash(row) != row.hash:
+            return ChainFault(
+                row.sequence, f"row {row.sequence} was altered: its contents do not give its hash"
+            )
+        if row.previous_hash != previous:
+            return ChainFault(
+                row.sequence,
+                f"row {row.sequence} does not follow row {sequence}: one was replaced",
+            )
+        sequence, previous = row.sequence, row.hash
+    return None

@@ -1,0 +1,1 @@
+"""Where records live: the small protocols the engine needs, and SQLite behind them."""

@@ -1,0 +1,298 @@
+"""What the engine needs of a store: small protocols, split by consumer.
+
+One `write` is one transaction: a synchronous function of a `Tx`, run where the one writer is.
+It must be quick and do no I/O of its own. What it raises rolls it back, alone, and reaches the
+caller. A result is returned only once the commit is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+from remediator.errors import RemediatorError
+from remediator.runs.audit import AuditEntry, AuditRow
+from remediator.runs.history import History
+from remediator.runs.records import (
+    Admission,
+    ApprovalRequest,
+    Claim,
+    DecisionRecord,
+    Delivery,
+    Episode,
+    Hold,
+    Lease,
+    PolicyVersion,
+    Quarantined,
+    Receipt,
+    Run,
+    StepRecord,
+    Timer,
+    TimerKind,
+    Vote,
+)
+
+Record = (
+    Delivery
+    | Quarantined
+    | Receipt
+    | Episode
+    | Admission
+    | DecisionRecord
+    | Run
+    | StepRecord
+    | Lease
+    | ApprovalRequest
+    | Vote
+    | Hold
+)
+"""Records that have an id of their own."""
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+
+class StoreUnavailableError(RemediatorError):
+    """The store can't commit now (locked, full, overloaded, closed); the same may succeed later."""
+
+
+class StoreCorruptError(RemediatorError):
+    """The database is damaged or of another version; a person has to look."""
+
+
+class ConflictError(RemediatorError):
+    """A record changed under the writer: a unique rule or an ownership check refused the write."""
+
+
+class Order(StrEnum):
+    """Direction of a list."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What a list shows. `equal` compares columns; `before_id` is the cursor (exclusive)."""
+
+    equal: Mapping[str, Any] = field(default_factory=dict)
+    one_of: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str | None = None
+    """Full text, audit only."""
+    before_id: int | None = None
+    limit: int = 50
+    order: Order = Order.NEWEST
+
+
+class Reads(Protocol):
+    """Everything that can be asked, inside a transaction or outside."""
+
+    def get(self, kind: type[R], record_id: int) -> R | None:
+        """Return one record by id."""
+        ...
+
+    def select(self, kind: type[R], where: Filter) -> list[R]:
+        """Return a page of records. The time filter uses the kind's main time column."""
+        ...
+
+    def open_episode(self, source: str, fingerprint: str) -> Episode | None:
+        """Return the open episode of an identity."""
+        ...
+
+    def last_closed_episode(self, source: str, fingerprint: str) -> Episode | None:
+        """Return the episode of an identity that closed last."""
+        ...
+
+    def open_episodes(self, source: str | None = None) -> list[Episode]:
+        """Return all open episodes, oldest first."""
+        ...
+
+    def last_late_receipt(self, source: str, fingerprint: str, since: datetime) -> Receipt | None:
+        """Return the newest receipt handled as `late` for an identity, received after `since`."""
+        ...
+
+    def admission(self, episode_id: int, policy: str) -> Admission | None:
+        """Return the admission of an (episode, policy) pair."""
+        ...
+
+    def admissions_of_episode(self, episode_id: int) -> list[Admission]:
+        """Return all admissions of an episode."""
+        ...
+
+    def history(self, *, now: datetime, since: datetime, policy: str, shadow: bool) -> History:
+        """Gather what a decision may look at. `starts` and `finishes` reach back to `since`, newest first.
+
+        `starts` come from runs with a `started_at` (remediations only), or in shadow from the
+        shadow ledger; `leases` are open or overdue; `holds` are neither removed nor expired at `now`;
+        `waiting` are open admissions whose last reason is target_busy.
+        """
+        ...
+
+    def live_run(self, policy: str, target: str) -> Run | None:
+        """Return the remediation run of (policy, target) that is not terminal, if any."""
+        ...
+
+    def leased_run(self, policy: str, target: str) -> Run | None:
+        """Return the newest run of (policy, target) whose lease is open or overdue, if any."""
+        ...
+
+    def runs_serving(self, episode_id: int) -> list[Run]:
+        """Return the runs that an episode started or joined."""
+        ...
+
+    def episodes_of_run(self, run_id: int) -> list[Episode]:
+        """Return the episodes that a run serves."""
+        ...
+
+    def child_runs(self, run_id: int) -> list[Run]:
+        """Return the revert runs of a run, oldest first."""
+        ...
+
+    def steps_of_run(self, run_id: int) -> list[StepRecord]:
+        """Return a run's steps in the order they were started."""
+        ...
+
+    def leases_of_run(self, run_id: int) -> list[Lease]:
+        """Return the leases that a run opened, oldest first."""
+        ...
+
+    def open_lease(self, resource: str, attribute: str) -> Lease | None:
+        """Return the open or overdue lease on an attribute."""
+        ...
+
+    def approval_of_run(self, run_id: int) -> ApprovalRequest | None:
+        """Return a run's newest approval request."""
+        ...
+
+    def votes(self, approval_id: int) -> list[Vote]:
+        """Return the votes on a request, oldest first."""
+        ...
+
+    def active_holds(self, now: datetime) -> list[Hold]:
+        """Return holds neither removed nor expired."""
+        ...
+
+    def claims(self) -> list[Claim]:
+        """Return all locks held."""
+        ...
+
+    def due_timers(self, now: datetime, limit: int) -> list[Timer]:
+        """Return due timers, lower priority number first, then older."""
+        ...
+
+    def next_due_at(self) -> datetime | None:
+        """Return when the earliest timer is due."""
+        ...
+
+    def audit_rows(self, where: Filter) -> list[AuditRow]:
+        """Return a page of the audit log; filters: actor action policy target run_id episode_id alertname."""
+        ...
+
+    def audit_head(self) -> AuditRow | None:
+        """Return the newest audit row."""
+        ...
+
+    def policy_version(self, content_hash: str) -> PolicyVersion | None:
+        """Return a policy's document by hash."""
+        ...
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Return what gauges show: `runs_in_state`, `leases_open` by policy, `audit` head sequence."""
+        ...
+
+
+class Tx(Reads, Protocol):
+    """One transaction."""
+
+    def add(self, record: R) -> R:
+        """Insert a record and return it with its id.
+
+        Raises:
+            ConflictError: when a unique rule refuses it.
+        """
+        ...
+
+    def save(self, record: R) -> R:
+        """Overwrite a record by its id."""
+        ...
+
+    def save_owned(self, run: Run) -> Run:
+        """Overwrite a run whose stored epoch is `run.epoch`.
+
+        Raises:
+            ConflictError: when somebody else owns it by now.
+        """
+        ...
+
+    def join(self, run_id: int, episode_id: int, at: datetime) -> bool:
+        """Link an episode to a run; False when it was already."""
+        ...
+
+    def claim(self, resources: Sequence[str], run_id: int, at: datetime) -> None:
+        """Take locks for a run, all or none; what the run already holds is kept.
+
+        Raises:
+            ConflictError: naming the first resource held by another run.
+        """
+        ...
+
+    def release(self, run_id: int) -> int:
+        """Give all of a run's locks back; returns how many."""
+        ...
+
+    def shadow_start(self, policy: str, target: str, episode_id: int | None, at: datetime) -> None:
+        """Note in shadow's ledger that a run would have started."""
+        ...
+
+    def close_failure_breaker(self, policy: str, actor: str, at: datetime) -> None:
+        """Note that a person closed a policy's failure breaker."""
+        ...
+
+    def set_timer(self, kind: TimerKind, subject_id: int, due_at: datetime, priority: int = 100) -> None:
+        """Set or move a timer."""
+        ...
+
+    def clear_timer(self, kind: TimerKind, subject_id: int) -> None:
+        """Remove a timer, if there."""
+        ...
+
+    def wake_waiting(self, at: datetime) -> int:
+        """Make admissions blocked by a lock, a lease or a hold, and planned or held runs, due at `at`."""
+        ...
+
+    def keep_policy(self, version: PolicyVersion) -> None:
+        """Keep a policy's document, once per hash."""
+        ...
+
+    def audit(self, entry: AuditEntry) -> AuditRow:
+        """Append to the audit log, chained to the row before."""
+        ...
+
+
+class Store(Protocol):
+    """A store that is open."""
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a transaction and return its result once it is durable.
+
+        Raises:
+            StoreUnavailableError: when it could succeed later.
+        """
+        ...
+
+    async def read(self, work: Callable[[Reads], T]) -> T:
+        """Run `work` on a consistent snapshot that sees all that was committed before."""
+        ...
+
+    def on_commit(self, listener: Callable[[Sequence[AuditRow]], None]) -> None:
+        """Call `listener` on the event loop with the audit rows of each commit, after it."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is queued and close."""
+        ...
