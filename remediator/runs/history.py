@@ -28,6 +28,8 @@ class Finish:
     target: str
     run_id: int
     state: RunState
+    relapsed: bool = False
+    """Succeeded, but the alert came back within the verification's `watch`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Reason(StrEnum):
     TEMPLATE_ERROR = "template_error"
     NOT_CONFIGURED = "not_configured"
     SETTLING = "settling"
+    REFUSED = "refused"
+    """A rendered value is outside the inventory's bounds."""
     # how a run ended
     RESOLVED = "resolved"
     RESOLVED_DURING_RUN = "resolved_during_run"

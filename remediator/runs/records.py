@@ -182,6 +182,8 @@ class Run:
     """The policy as decided with: a reload never changes a run in flight."""
     tried: tuple[str, ...] = ()
     """Options already tried, in order."""
+    option_result: Reason | None = None
+    """How the current option ended, once that is known: step_failed, verification_failed, cancelled …"""
     epoch: int = 0
     """Ownership: a worker that takes the run over raises it; a write with an old one is refused."""
     stop: Reason | None = None
@@ -194,6 +196,8 @@ class Run:
     verify_until: datetime | None = None
     verified_since: datetime | None = None
     finished_at: datetime | None = None
+    relapsed_at: datetime | None = None
+    """When the same alert came back within the verification's `watch`."""
     lease: LeaseState | None = None
     revert_trigger: str | None = None  # on a revert run: resolved | expiry | failed_verification | manual
 
@@ -284,6 +288,8 @@ class ApprovalRequest:
     run_id: int
     plan_hash: str
     option: str
+    level: str
+    """Who asks: the `policy` before its first step, or the `option` before its own."""
     state: ApprovalState
     from_: tuple[str, ...]
     count: int

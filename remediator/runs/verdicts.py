@@ -43,6 +43,14 @@ class Verdict:
     inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An approval that a plan needs before it starts, and who asks for it: `policy` or `option`."""
+
+    level: str
+    approval: Approval
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The outcome for one policy and one episode at one moment."""
@@ -54,7 +62,7 @@ class Decision:
     verdicts: tuple[Verdict, ...] = ()
     option: str | None = None
     plan: Plan | None = None
-    approval: Approval | None = None
+    asks: tuple[Ask, ...] = ()
     join_run_id: int | None = None
     next_look_at: datetime | None = None
     held_since: Mapping[str, datetime] = field(default_factory=dict)
