@@ -14,24 +14,13 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from remediator.policy.catalog import Inventory as Inventory  # noqa: PLC0414  (re-exported for actions)
+
 
 class ActionParams(BaseModel):
     """Base of every action's parameters: frozen, unknown keys forbidden."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """Marks a parameter that names an entry of a section of remediator.yaml.
-
-    Used as `Annotated[str, Inventory("services")]`. Such a parameter must be written
-    literally in the policy: a label can never choose what is touched. `lock` is the prefix of
-    the resource that is locked (`docker` gives `docker:qloapps`); None locks nothing.
-    """
-
-    section: str
-    lock: str | None = None
 
 
 class OutcomeStatus(StrEnum):
@@ -133,6 +122,10 @@ class Action(Protocol[P]):
         """Whether this use only looks."""
         ...
 
+    def reversible_for(self, params: P) -> bool:
+        """Whether this use captures what it changes and can undo it (a write-only value: has a `back`)."""
+        ...
+
     def refuse(self, params: P) -> str | None:
         """Check rendered parameters against the inventory's bounds: what is wrong, or None."""
         ...
@@ -185,6 +178,10 @@ class BaseAction:
     def read_only_for(self, params: Any) -> bool:  # noqa: ARG002  (a protocol's default)
         """By default what the class declares."""
         return self.read_only
+
+    def reversible_for(self, params: Any) -> bool:  # noqa: ARG002
+        """By default what the class declares."""
+        return self.reversible
 
     def refuse(self, params: Any) -> str | None:  # noqa: ARG002
         """By default nothing is refused."""

@@ -65,8 +65,9 @@ class Retry(Document):
 
 
 class Step(ActionUse):
-    """One configured use of an action."""
+    """One configured use of an action. Later steps and `when` read its result as `steps.NAME.FIELD`."""
 
+    name: FactName | None = Field(default=None, description="Needed only where its result is read.")
     retry: Retry | None = None
     timeout: Duration = timedelta(seconds=30)
 

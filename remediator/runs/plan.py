@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Any
-
 from pydantic import JsonValue
 
+from remediator.content_hash import content_hash
 from remediator.policy.model import Document, Revert, Step, Verify
 
 
@@ -39,9 +36,3 @@ class Plan(Document):
     def hash(self) -> str:
         """Return the sha256, in hex, of the plan's canonical JSON."""
         return content_hash(self.model_dump(mode="json", by_alias=True))
-
-
-def content_hash(value: Any) -> str:
-    """Return the sha256, in hex, of a JSON value in canonical form (sorted keys, no spaces)."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
