@@ -126,6 +126,10 @@ class Action(Protocol[P]):
         """Whether this use captures what it changes and can undo it (a write-only value: has a `back`)."""
         ...
 
+    def lasts(self, params: P) -> timedelta:
+        """How long it takes when all is well, beyond the step's timeout (a `wait` waits)."""
+        ...
+
     def refuse(self, params: P) -> str | None:
         """Check rendered parameters against the inventory's bounds: what is wrong, or None."""
         ...
@@ -182,6 +186,10 @@ class BaseAction:
     def reversible_for(self, params: Any) -> bool:  # noqa: ARG002
         """By default what the class declares."""
         return self.reversible
+
+    def lasts(self, params: Any) -> timedelta:  # noqa: ARG002
+        """By default no longer than its timeout."""
+        return timedelta(0)
 
     def refuse(self, params: Any) -> str | None:  # noqa: ARG002
         """By default nothing is refused."""

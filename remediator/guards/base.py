@@ -96,6 +96,8 @@ class Look:
     approvers: Approval | None
     """The policy's own approval guard, for `time_window: otherwise: approval`."""
     answers: Mapping[Query, Answer] | None = None
+    suppressed: bool | None = False
+    """Whether Alertmanager silences or inhibits the alert; None when it could not be asked."""
     held_since: Mapping[str, datetime] = field(default_factory=dict)
 
 

@@ -1,0 +1,264 @@
+"""The first pass: which policies an open episode concerns, decided from payload, store and clock alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from remediator.engine.actors import ENGINE
+from remediator.engine.capabilities import PreparedPolicy
+from remediator.engine.context import Engine
+from remediator.engine.decide import Question, decide
+from remediator.engine.journal import note_run
+from remediator.engine.scopes import Facts, episode_context, scope_of
+from remediator.guards.base import LookPhase
+from remediator.policy.expressions import RenderError, Scope
+from remediator.runs.answers import Answer, Query
+from remediator.runs.audit import AuditAction, AuditEntry
+from remediator.runs.reasons import Outcome, Reason
+from remediator.runs.records import (
+    Admission,
+    DecisionRecord,
+    Episode,
+    PolicyVersion,
+    Run,
+    TimerKind,
+)
+from remediator.runs.states import LeaseState, RunKind
+from remediator.runs.verdicts import Decision, Verdict
+from remediator.settings import Mode
+from remediator.store.base import Reads, Tx
+
+
+def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime) -> tuple[int, int]:
+    """Decide the first pass for every matching policy that has none yet: (planned, blocked)."""
+    planned = blocked = 0
+    known = {admission.policy for admission in tx.admissions_of_episode(episode.id)}
+    matching = [policy for policy in engine.policies.matching(episode.labels)]
+    for prepared in matching:
+        if prepared.policy.name in known:
+            continue
+        if _admit_one(tx, engine, episode, prepared, now).outcome is Outcome.BLOCKED:
+            blocked += 1
+        else:
+            planned += 1
+    if not matching and not known and episode.opened_at == now:
+        decision = Decision(outcome=Outcome.NO_MATCH, detail="no policy matches these labels")
+        record_decision(tx, decision, LookPhase.ADMISSION, now, episode=episode)
+    return planned, blocked
+
+
+def _admit_one(
+    tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy, now: datetime
+) -> Decision:
+    policy = prepared.policy
+    question = question_for(
+        tx, engine, prepared, episode, LookPhase.ADMISSION, now, suppressed=episode.suppressed
+    )
+    decision = decide(question)
+    admission = tx.add(
+        Admission(
+            episode_id=episode.id,
+            policy=policy.name,
+            policy_hash=policy.hash,
+            priority=policy.document.priority,
+            target=decision.target,
+            created_at=now,
+            outcome=decision.outcome,
+            reason=decision.reason,
+            held_since=decision.held_since,
+        )
+    )
+    keep_policy(tx, prepared, now)
+    record_decision(
+        tx, decision, LookPhase.ADMISSION, now, episode=episode, prepared=prepared, run_id=decision.join_run_id
+    )
+    settle(tx, admission, decision, now)
+    return decision
+
+
+def question_for(
+    reads: Reads,
+    engine: Engine,
+    prepared: PreparedPolicy,
+    episode: Episode,
+    phase: LookPhase,
+    now: datetime,
+    *,
+    admission: Admission | None = None,
+    answers: Mapping[Query, Answer] | None = None,
+    facts: Facts | None = None,
+    suppressed: bool | None = False,
+    run: Run | None = None,
+) -> Question:
+    """Gather what the store knows into a question."""
+    document = prepared.policy.document
+    scope = scope_of(run.context if run else episode_context(episode), prepared.policy, facts)
+    shadow = Mode.SHADOW in (engine.settings.mode, document.mode)
+    return Question(
+        prepared=prepared,
+        capabilities=engine.capabilities,
+        ceiling=engine.settings.mode,
+        phase=phase,
+        now=now,
+        scope=scope,
+        history=reads.history(
+            now=now, since=now - prepared.window, policy=prepared.policy.name, shadow=shadow
+        ),
+        answers=answers,
+        facts=facts,
+        admission_id=admission.id if admission else None,
+        suppressed=suppressed,
+        tried=run.tried if run else (),
+        run_id=run.id if run else None,
+        joinable_run_id=None if run else _joinable(reads, prepared, scope, admission),
+        held_since=admission.held_since if admission else {},
+        due_from=None if run else _due_from(reads, prepared, episode, admission),
+    )
+
+
+def _due_from(
+    reads: Reads, prepared: PreparedPolicy, episode: Episode, admission: Admission | None
+) -> datetime | None:
+    document = prepared.policy.document
+    if admission is not None and admission.runs and document.again and admission.run_id is not None:
+        last = reads.get(Run, admission.run_id)
+        if last is not None and last.finished_at is not None:
+            return last.finished_at + document.again.after
+    return episode.opened_at + document.settle
+
+
+def _joinable(
+    reads: Reads, prepared: PreparedPolicy, scope: Scope, admission: Admission | None
+) -> int | None:
+    try:
+        target = prepared.policy.target.render(scope)
+    except RenderError:
+        return None
+    name = prepared.policy.name
+    run = reads.live_run(name, target)
+    if run is not None:
+        return run.id
+    leased = reads.leased_run(name, target)
+    if leased is None or (admission is not None and admission.runs and leased.id == admission.run_id):
+        return None
+    if any(not child.state.terminal for child in reads.child_runs(leased.id)):
+        return None  # its change is being undone right now: this is no run to join
+    return leased.id
+
+
+def settle(tx: Tx, admission: Admission, decision: Decision, now: datetime) -> None:
+    """Set when an admission is looked at again, or that it is done."""
+    if decision.outcome is Outcome.JOINED and decision.join_run_id is not None:
+        join_run(tx, admission, decision.join_run_id, now)
+        return
+    if decision.outcome is Outcome.PLANNED:
+        tx.set_timer(TimerKind.DECIDE, admission.id, now, admission.priority)
+    elif decision.next_look_at is not None:
+        tx.set_timer(TimerKind.DECIDE, admission.id, decision.next_look_at, admission.priority)
+    else:
+        tx.clear_timer(TimerKind.DECIDE, admission.id)
+
+
+def join_run(tx: Tx, admission: Admission, run_id: int, now: datetime) -> None:
+    """Link an episode to a run that serves its target already; nothing more is decided for it."""
+    run = tx.get(Run, run_id)
+    if run is None:
+        return
+    tx.save(replace(admission, outcome=Outcome.JOINED, reason=None, run_id=run_id, done=True))
+    tx.clear_timer(TimerKind.DECIDE, admission.id)
+    if tx.join(run_id, admission.episode_id, now):
+        note_run(tx, run, AuditAction.RUN_JOINED, now, joined_episode=admission.episode_id)
+
+
+def keep_policy(tx: Tx, prepared: PreparedPolicy, now: datetime) -> None:
+    """Keep the document that a decision was made with."""
+    tx.keep_policy(
+        PolicyVersion(
+            hash=prepared.policy.hash,
+            name=prepared.policy.name,
+            file=prepared.policy.file,
+            document=document_json(prepared),
+            first_seen_at=now,
+        )
+    )
+
+
+def document_json(prepared: PreparedPolicy) -> Any:
+    """Return the policy as the JSON that a run keeps."""
+    return prepared.policy.document.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def record_decision(
+    tx: Tx,
+    decision: Decision,
+    phase: LookPhase,
+    now: datetime,
+    *,
+    episode: Episode | None,
+    prepared: PreparedPolicy | None = None,
+    facts: Facts | None = None,
+    run_id: int | None = None,
+    actor: str = ENGINE,
+) -> DecisionRecord:
+    """Write a decision and its audit row."""
+    verdicts = [verdict_json(verdict) for verdict in decision.verdicts]
+    record = tx.add(
+        DecisionRecord(
+            at=now,
+            phase=phase,
+            episode_id=episode.id if episode else None,
+            policy=prepared.policy.name if prepared else None,
+            policy_hash=prepared.policy.hash if prepared else None,
+            target=decision.target or None,
+            outcome=decision.outcome,
+            reason=decision.reason,
+            detail=decision.detail,
+            verdicts=verdicts,
+            facts=facts.json() if facts else None,
+            option=decision.option,
+            plan_hash=decision.plan.hash() if decision.plan else None,
+            run_id=run_id,
+            next_look_at=decision.next_look_at,
+        )
+    )
+    tx.audit(
+        AuditEntry(
+            at=now,
+            actor=actor,
+            action=AuditAction.DECISION,
+            source=episode.source if episode else None,
+            alertname=episode.alertname if episode else None,
+            policy=record.policy,
+            target=record.target,
+            episode_id=record.episode_id,
+            run_id=run_id,
+            detail={
+                "decision_id": record.id,
+                "outcome": decision.outcome,
+                "reason": decision.reason,
+                "text": decision.detail,
+                "phase": phase,
+                "option": decision.option,
+                "verdicts": [
+                    {"guard": one["guard"], "kind": one["kind"], "reason": one["reason"]} for one in verdicts
+                ],
+            },
+        )
+    )
+    return record
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as the JSON that records and the API show."""
+    return {
+        "guard": verdict.guard,
+        "key": verdict.key,
+        "kind": str(verdict.kind),
+        "reason": str(verdict.reason) if verdict.reason else None,
+        "detail": verdict.detail,
+        "until": verdict.until.isoformat().replace("+00:00", "Z") if verdict.until else None,
+        "inputs": dict(verdict.inputs),
+    }

@@ -1,0 +1,110 @@
+"""What this server can do and check: the catalogs as built, and a policy made ready with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from remediator.actions.base import Action, Inventory
+from remediator.guards.base import Guard
+from remediator.guards.evaluate import GuardUse, history_window
+from remediator.policy.loaded import LoadedPolicy
+from remediator.policy.model import Approval, Option, Revert, Step, Verify
+from remediator.runs.plan import PlannedStep
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """The catalogs, built against one inventory.
+
+    `always` are the guards that bind every policy, in the order they are looked at;
+    `lease` is looked at once the option is known.
+    """
+
+    actions: Mapping[str, Action[Any]]
+    guards: Mapping[str, Guard[Any]]
+    always: tuple[GuardUse, ...]
+    lease: GuardUse
+
+    def action(self, name: str) -> Action[Any]:
+        """Return an action that a loaded policy names (the loader has checked the name)."""
+        return self.actions[name]
+
+    def typed(self, step: PlannedStep) -> BaseModel:
+        """Return a planned step's parameters as its action's model; raises ValidationError."""
+        return self.action(step.action).params.model_validate(step.params)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPolicy:
+    """A policy with its guards bound to their implementations."""
+
+    policy: LoadedPolicy
+    uses: tuple[GuardUse, ...]
+    """Guards that always apply, then the policy's own in its order."""
+    resources: tuple[str, ...]
+    """Every inventory entry that its options can change, as lock keys, sorted."""
+    window: timedelta
+    """How far back its guards look."""
+    approvers: Approval | None
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The options that this inventory makes available, in order."""
+        document = self.policy.document
+        return tuple(option for option in document.options if option.name not in self.policy.unavailable)
+
+    def verify_of(self, option: Option) -> Verify | None:
+        """Return the option's verification, or the policy's."""
+        return option.verify or self.policy.document.verify
+
+    def revert_of(self, option: Option) -> Revert | None:
+        """Return the option's revert, or the policy's."""
+        return option.revert or self.policy.document.revert
+
+
+def prepare(policy: LoadedPolicy, capabilities: Capabilities) -> PreparedPolicy:
+    """Bind a policy's guards, and work out what it locks."""
+    own = tuple(
+        GuardUse(capabilities.guards[guard.name], guard.params, guard.key) for guard in policy.guards
+    )
+    uses = (*capabilities.always, *own)
+    approvers = next((guard.params for guard in policy.guards if isinstance(guard.params, Approval)), None)
+    bare = PreparedPolicy(policy, uses, (), history_window(uses), approvers)
+    keys = {
+        key
+        for option in bare.options
+        for step in (*option.steps, *_revert_steps(bare, option))
+        for key in _lock_keys(capabilities.action(step.uses), step)
+    }
+    return PreparedPolicy(policy, uses, tuple(sorted(keys)), bare.window, approvers)
+
+
+def _revert_steps(prepared: PreparedPolicy, option: Option) -> tuple[Step, ...]:
+    revert = prepared.revert_of(option)
+    return revert.steps if revert else ()
+
+
+def _lock_keys(action: Action[Any], step: Step) -> list[str]:
+    if _only_looks(action, step):
+        return []
+    keys = []
+    for name, info in action.params.model_fields.items():
+        value = step.with_.get(info.alias or name)
+        for mark in info.metadata:
+            if isinstance(mark, Inventory) and mark.lock is not None and isinstance(value, str):
+                keys.append(f"{mark.lock}:{value}")
+    return keys
+
+
+def _only_looks(action: Action[Any], step: Step) -> bool:
+    try:
+        params = action.params.model_validate(step.with_)
+    except ValidationError:
+        # A template stands where a number will be: what it does is not known yet, so lock.
+        return action.read_only
+    return action.read_only_for(params)

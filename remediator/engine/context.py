@@ -1,0 +1,31 @@
+"""What the engine's parts share: the store, the clock, the policies, the catalogs. Built once, in app.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remediator.clock import Clock
+from remediator.engine.capabilities import Capabilities, PreparedPolicy
+from remediator.engine.failpoints import Failpoints
+from remediator.engine.policies import Policies
+from remediator.runs.records import Run
+from remediator.secret_refs import Redactor
+from remediator.settings import Settings
+from remediator.store.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The engine's surroundings."""
+
+    store: Store
+    clock: Clock
+    settings: Settings
+    policies: Policies
+    capabilities: Capabilities
+    redactor: Redactor
+    failpoints: Failpoints
+
+    def prepared_for(self, run: Run) -> PreparedPolicy:
+        """Return the policy as the run was decided with, whatever was loaded since."""
+        return self.policies.as_decided(run.policy_hash, run.document)

@@ -1,0 +1,127 @@
+"""Dispatch: due timers become tasks, one at a time for each subject. The truth stays in the store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from remediator.clock import Clock
+from remediator.runs.records import Timer, TimerKind
+from remediator.store.base import ConflictError, Store, StoreUnavailableError
+
+_LOG = logging.getLogger("remediator.dispatch")
+
+# Enough to keep the workers busy, few enough that one look at the timers stays cheap.
+_BATCH = 500
+
+Handler = Callable[[int], Awaitable[None]]
+
+
+class Waker(Protocol):
+    """What intake needs: to have new work noticed at once."""
+
+    def wake(self) -> None:
+        """Look at the timers now."""
+        ...
+
+    def poll_soon(self, source: str) -> None:
+        """Ask a source for all its alerts now: some were cut off."""
+        ...
+
+
+class Dispatcher:
+    """Runs the handlers of due timers.
+
+    A timer stays until its handler's own transaction moves or clears it, so a crash forgets
+    nothing. A subject is handled by one task at a time. `workers` bounds how many subjects of one
+    kind are handled at once.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, handlers: Mapping[TimerKind, Handler], workers: int
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._handlers = handlers
+        self._workers = workers
+        self._tasks: dict[tuple[TimerKind, int], asyncio.Task[bool]] = {}
+        self._pumping: asyncio.Task[None] | None = None
+        self._again = False
+        self._draining = False
+
+    def wake(self) -> None:
+        """Look at the timers now. Cheap, and safe to call often."""
+        if self._draining:
+            return
+        if self._pumping is not None and not self._pumping.done():
+            self._again = True
+            return
+        self._pumping = asyncio.create_task(self._pump(), name="dispatch")
+
+    async def drain(self) -> None:
+        """Take nothing new and wait for what is under way."""
+        self._draining = True
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    async def stop(self) -> None:
+        """Cancel what is still under way; its timers remain for the next start."""
+        self._draining = True
+        tasks = [*self._tasks.values(), *([self._pumping] if self._pumping else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def idle(self) -> None:
+        """Return once nothing is due and nothing is under way."""
+        while (self._pumping and not self._pumping.done()) or self._tasks:
+            await asyncio.wait([*self._tasks.values(), *([self._pumping] if self._pumping else [])])
+
+    @property
+    def busy(self) -> int:
+        """How many subjects are being handled."""
+        return len(self._tasks)
+
+    async def _pump(self) -> None:
+        self._again = True
+        while self._again and not self._draining:
+            self._again = False
+            try:
+                now = self._clock.now()
+                due = await self._store.read(lambda reads: reads.due_timers(now, _BATCH + len(self._tasks)))
+            except StoreUnavailableError as error:
+                _LOG.warning("timers could not be read, the next tick tries again: %s", error)
+                return
+            for timer in due:
+                self._start(timer)
+
+    def _start(self, timer: Timer) -> None:
+        key = (timer.kind, timer.subject_id)
+        if key in self._tasks or self._draining:
+            return
+        if sum(kind is timer.kind for kind, _ in self._tasks) >= self._workers:
+            return
+        task = asyncio.create_task(self._handle(timer), name=f"{timer.kind} {timer.subject_id}")
+        self._tasks[key] = task
+        task.add_done_callback(lambda done: self._done(key, done))
+
+    def _done(self, key: tuple[TimerKind, int], task: asyncio.Task[bool]) -> None:
+        self._tasks.pop(key, None)
+        # What failed is tried again at the next tick, not at once: its timer is still due.
+        if not task.cancelled() and task.result():
+            self.wake()
+
+    async def _handle(self, timer: Timer) -> bool:
+        try:
+            await self._handlers[timer.kind](timer.subject_id)
+        except ConflictError as error:
+            _LOG.info("%s %s: somebody was faster: %s", timer.kind, timer.subject_id, error)
+        except StoreUnavailableError as error:
+            _LOG.warning("%s %s: not stored, tried again: %s", timer.kind, timer.subject_id, error)
+        except Exception:  # noqa: BLE001  the boundary of a job: one subject's defect must not stop the others
+            _LOG.exception("%s %s failed", timer.kind, timer.subject_id)
+        else:
+            return True
+        return False

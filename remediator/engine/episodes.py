@@ -1,0 +1,121 @@
+"""Episodes: opening, repeating and closing them, by what receipts and polls say. Pure but for the Tx."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from remediator.alerts import Alert, AlertStatus
+from remediator.engine.actors import ENGINE
+from remediator.engine.journal import cancel_waiting, note_episode, note_run
+from remediator.labels import ALERTNAME
+from remediator.policy.model import RevertOn
+from remediator.runs.audit import AuditAction
+from remediator.runs.reasons import CloseReason, Reason
+from remediator.runs.records import Episode, Handling, Run, TimerKind
+from remediator.runs.states import LeaseState, RunState
+from remediator.store.base import Tx
+
+# A firing receipt that overtakes the resolved one of the same alert arrives within seconds:
+# Alertmanager peers and retries are apart by at most its peer timeout (15 s) and some retries.
+LATE_WINDOW = timedelta(seconds=60)
+
+
+def handle_alert(
+    tx: Tx, source: str, alert: Alert, now: datetime, *, confirmed: bool
+) -> tuple[Handling, Episode | None]:
+    """Apply one alert to its episode. `confirmed` alerts (from a poll) are never taken for late."""
+    episode = tx.open_episode(source, alert.fingerprint)
+    if alert.status is AlertStatus.RESOLVED:
+        if episode is None:
+            return Handling.NOT_OPEN, None
+        return Handling.CLOSED, close_episode(tx, episode, CloseReason.RESOLVED, now, ended_at=alert.ended_at)
+    if episode is not None:
+        return Handling.REPEATED, _repeat(tx, episode, alert, now)
+    if not confirmed and _is_late(tx, source, alert, now):
+        return Handling.LATE, None
+    return Handling.OPENED, _open(tx, source, alert, now)
+
+
+def _repeat(tx: Tx, episode: Episode, alert: Alert, now: datetime) -> Episode:
+    return tx.save(replace(episode, annotations=alert.annotations, last_seen_at=now, missed_polls=0))
+
+
+def _is_late(tx: Tx, source: str, alert: Alert, now: datetime) -> bool:
+    closed = tx.last_closed_episode(source, alert.fingerprint)
+    if closed is None or closed.closed_at is None or now - closed.closed_at > LATE_WINDOW:
+        return False
+    if alert.starts_at > (closed.ended_at or closed.closed_at):
+        return False
+    return tx.last_late_receipt(source, alert.fingerprint, closed.closed_at) is None
+
+
+def _open(tx: Tx, source: str, alert: Alert, now: datetime) -> Episode:
+    before = tx.last_closed_episode(source, alert.fingerprint)
+    episode = tx.add(
+        Episode(
+            source=source,
+            fingerprint=alert.fingerprint,
+            alertname=alert.labels.get(ALERTNAME, ""),
+            labels=alert.labels,
+            annotations=alert.annotations,
+            generator_url=alert.generator_url,
+            starts_at=alert.starts_at,
+            opened_at=now,
+            last_seen_at=now,
+        )
+    )
+    note_episode(tx, episode, AuditAction.EPISODE_OPENED, now, fingerprint=alert.fingerprint)
+    if before is not None:
+        _note_relapse(tx, before, now)
+    return episode
+
+
+def _note_relapse(tx: Tx, before: Episode, now: datetime) -> None:
+    for run in tx.runs_serving(before.id):
+        verify = run.plan.verify if run.plan else None
+        if run.state is not RunState.SUCCEEDED or verify is None or run.finished_at is None:
+            continue
+        if now - run.finished_at <= verify.watch and run.relapsed_at is None:
+            tx.save(replace(run, relapsed_at=now))
+            seconds = round((now - run.finished_at).total_seconds(), 3)
+            note_run(tx, run, AuditAction.RUN_RELAPSED, now, seconds_after_success=seconds)
+
+
+def close_episode(
+    tx: Tx, episode: Episode, reason: CloseReason, now: datetime, *, ended_at: datetime | None = None
+) -> Episode:
+    """Close an episode, and let what depends on it follow: admissions, waiting runs, leases."""
+    closed = tx.save(
+        replace(
+            episode, closed_at=now, ended_at=ended_at or now, close_reason=reason, last_seen_at=now
+        )
+    )
+    seconds = round((now - episode.opened_at).total_seconds(), 3)
+    note_episode(tx, closed, AuditAction.EPISODE_CLOSED, now, reason=reason, seconds_open=seconds)
+    for admission in tx.admissions_of_episode(episode.id):
+        if not admission.done:
+            tx.save(replace(admission, done=True))
+            tx.clear_timer(TimerKind.DECIDE, admission.id)
+    for run in tx.runs_serving(episode.id):
+        if not any(other.open for other in tx.episodes_of_run(run.id)):
+            _all_resolved(tx, run, now)
+    return closed
+
+
+def _all_resolved(tx: Tx, run: Run, now: datetime) -> None:
+    if run.state.waiting:
+        detail = "the alert resolved before anything was done"
+        if run.tried or run.started_at is not None:
+            detail = "the alert resolved before the next option"
+        cancel_waiting(tx, run, now, Reason.RESOLVED, detail, actor=ENGINE)
+    if run.state.terminal and run.lease in (LeaseState.OPEN, LeaseState.OVERDUE):
+        if reverts_on(run, RevertOn.RESOLVED):
+            tx.set_timer(TimerKind.LEASE, run.id, now)
+
+
+def reverts_on(run: Run, trigger: RevertOn) -> bool:
+    """Tell whether the run's temporary option is undone on `trigger`."""
+    revert = run.plan.revert if run.plan else None
+    return revert is not None and trigger in revert.on
+

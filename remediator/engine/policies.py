@@ -1,0 +1,68 @@
+"""The policy set that serves, and the last attempt to replace it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from remediator.engine.capabilities import Capabilities, PreparedPolicy, prepare
+from remediator.errors import Problem
+from remediator.labels import Labels
+from remediator.policy.loaded import LoadedPolicy, PolicySet
+
+
+class Policies:
+    """Holds the current set; a set that can't be loaded leaves the last good one serving.
+
+    `rebuild` turns a stored document back into a policy, for runs decided before a reload.
+    """
+
+    def __init__(
+        self, first: PolicySet, capabilities: Capabilities, rebuild: Callable[[Any], LoadedPolicy]
+    ) -> None:
+        self._capabilities = capabilities
+        self._rebuild = rebuild
+        self._as_decided: dict[str, PreparedPolicy] = {}
+        self._refused: tuple[Problem, ...] = ()
+        self._current = first
+        self._prepared = {name: prepare(policy, capabilities) for name, policy in first.policies.items()}
+
+    @property
+    def current(self) -> PolicySet:
+        """The set that serves."""
+        return self._current
+
+    @property
+    def refused(self) -> tuple[Problem, ...]:
+        """Why the newest files do not serve; empty when they do."""
+        return self._refused
+
+    def replace(self, newer: PolicySet) -> None:
+        """Serve a newer set from now on."""
+        self._prepared = {
+            name: prepare(policy, self._capabilities) for name, policy in newer.policies.items()
+        }
+        self._current = newer
+        self._refused = ()
+
+    def refuse(self, problems: tuple[Problem, ...]) -> None:
+        """Note that the newest files can't be used; the last good set goes on serving."""
+        self._refused = problems
+
+    def get(self, name: str) -> PreparedPolicy | None:
+        """Return a serving policy by name."""
+        return self._prepared.get(name)
+
+    def matching(self, labels: Labels) -> Iterator[PreparedPolicy]:
+        """Yield the serving policies that match an alert, by priority, then name."""
+        for policy in self._current.matching(labels):
+            yield self._prepared[policy.name]
+
+    def as_decided(self, content_hash: str, document: Any) -> PreparedPolicy:
+        """Return the policy of a run's own document, compiled at most once."""
+        for prepared in (self._as_decided.get(content_hash), *self._prepared.values()):
+            if prepared is not None and prepared.policy.hash == content_hash:
+                return prepared
+        rebuilt = prepare(self._rebuild(document), self._capabilities)
+        self._as_decided[content_hash] = rebuilt
+        return rebuilt
