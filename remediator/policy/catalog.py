@@ -6,11 +6,17 @@ The composition root hands over its own catalogs of guards and actions; an actio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
+
+Path = tuple[str | int, ...]
+"""Keys and positions that lead into JSON data."""
+
+M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +66,37 @@ class Catalog:
 
     guards: Mapping[str, type[BaseModel]]
     actions: Mapping[str, ActionInfo]
+
+
+def marked_values(model: type[BaseModel], data: Any, mark: type[M]) -> Iterator[tuple[Path, M, Any]]:
+    """Yield each value of `data` whose field in `model` carries a mark of this type, with its path.
+
+    Looks into nested models, lists, mappings and unions; data need not be valid.
+    """
+    if not isinstance(data, Mapping):
+        return
+    for name, info in model.model_fields.items():
+        for key in {info.alias or name, name} & data.keys():
+            annotation = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+            yield from _marked(annotation, data[key], mark, (key,))
+
+
+def _marked(annotation: Any, value: Any, mark: type[M], path: Path) -> Iterator[tuple[Path, M, Any]]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        for found in arguments[1:]:
+            if isinstance(found, mark):
+                yield path, found, value
+        yield from _marked(arguments[0], value, mark, path)
+    elif origin in (Union, UnionType):
+        for argument in arguments:
+            yield from _marked(argument, value, mark, path)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for inner, found, child in marked_values(annotation, value, mark):
+            yield (*path, *inner), found, child
+    elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from _marked(arguments[1], child, mark, (*path, key))
+    elif isinstance(origin, type) and issubclass(origin, Sequence) and isinstance(value, list | tuple):
+        for at, child in enumerate(value):
+            yield from _marked(arguments[0], child, mark, (*path, at))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import Template as CompiledTemplate
@@ -123,6 +124,8 @@ class Template:
         return text
 
 
+# Compiling is a pure function of a policy's text (never of an alert's), so remembering is safe.
+@lru_cache(maxsize=4096)
 def compile_expression(source: str) -> Expression:
     """Compile an expression.
 
@@ -147,6 +150,7 @@ def compile_expression(source: str) -> Expression:
     )
 
 
+@lru_cache(maxsize=4096)
 def compile_template(source: str) -> Template:
     """Compile a template.
 
@@ -160,6 +164,31 @@ def compile_template(source: str) -> Template:
     except (TemplateSyntaxError, RecursionError) as error:
         raise ExpressionError(_syntax(error)) from None
     return Template(source, reads(tree), compiled)
+
+
+def split_template(source: str) -> tuple[str | Template, ...]:
+    """Compile a template into its plain text and one template for each `{{ }}`, in order.
+
+    Raises:
+        ExpressionError: also for `{% %}`, which does not split.
+    """
+    parts: list[str | Template] = []
+    try:
+        tree = _SANDBOX.parse(source)
+        _check(tree)
+        for output in tree.body:
+            if not isinstance(output, nodes.Output):
+                raise ExpressionError("{% %} is not allowed here; use {{ }} only")
+            for node in output.nodes:
+                if isinstance(node, nodes.TemplateData):
+                    parts.append(node.data)
+                    continue
+                body: list[nodes.Node] = [nodes.Output([node], lineno=1)]
+                compiled = _SANDBOX.from_string(nodes.Template(body, lineno=1))
+                parts.append(Template(source, reads(node), compiled))
+    except (TemplateSyntaxError, RecursionError) as error:
+        raise ExpressionError(_syntax(error)) from None
+    return tuple(parts)
 
 
 def is_template(source: str) -> bool:
