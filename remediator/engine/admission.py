@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from remediator.guards.base import LookPhase
 from remediator.policy.expressions import RenderError, Scope
 from remediator.runs.answers import Answer, Query
 from remediator.runs.audit import AuditAction, AuditEntry
-from remediator.runs.reasons import Outcome, Reason
+from remediator.runs.reasons import Outcome
 from remediator.runs.records import (
     Admission,
     DecisionRecord,
@@ -26,7 +26,6 @@ from remediator.runs.records import (
     Run,
     TimerKind,
 )
-from remediator.runs.states import LeaseState, RunKind
 from remediator.runs.verdicts import Decision, Verdict
 from remediator.settings import Mode
 from remediator.store.base import Reads, Tx
@@ -36,7 +35,7 @@ def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime) -> tuple[int,
     """Decide the first pass for every matching policy that has none yet: (planned, blocked)."""
     planned = blocked = 0
     known = {admission.policy for admission in tx.admissions_of_episode(episode.id)}
-    matching = [policy for policy in engine.policies.matching(episode.labels)]
+    matching = list(engine.policies.matching(episode.labels))
     for prepared in matching:
         if prepared.policy.name in known:
             continue
@@ -50,9 +49,7 @@ def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime) -> tuple[int,
     return planned, blocked
 
 
-def _admit_one(
-    tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy, now: datetime
-) -> Decision:
+def _admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy, now: datetime) -> Decision:
     policy = prepared.policy
     question = question_for(
         tx, engine, prepared, episode, LookPhase.ADMISSION, now, suppressed=episode.suppressed
@@ -73,7 +70,13 @@ def _admit_one(
     )
     keep_policy(tx, prepared, now)
     record_decision(
-        tx, decision, LookPhase.ADMISSION, now, episode=episode, prepared=prepared, run_id=decision.join_run_id
+        tx,
+        decision,
+        LookPhase.ADMISSION,
+        now,
+        episode=episode,
+        prepared=prepared,
+        run_id=decision.join_run_id,
     )
     settle(tx, admission, decision, now)
     return decision

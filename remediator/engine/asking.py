@@ -12,9 +12,7 @@ from remediator.runs.verdicts import Ask
 from remediator.store.base import ConflictError, Tx
 
 
-def ask_for_approval(
-    tx: Tx, run: Run, ask: Ask, now: datetime, *, event: RunEvent = RunEvent.ASK
-) -> Run:
+def ask_for_approval(tx: Tx, run: Run, ask: Ask, now: datetime, *, event: RunEvent = RunEvent.ASK) -> Run:
     """Open a request for approval of the run's plan; the run then holds no worker and no lock."""
     if run.plan_hash is None or run.option is None:
         raise ConflictError(f"run {run.id} has no plan to approve")
@@ -44,6 +42,6 @@ def ask_for_approval(
         option=run.option,
         count=request.count,
         expires_at=request.expires_at.isoformat().replace("+00:00", "Z"),
-        **{"from": list(request.from_)},
+        asked=list(request.from_),
     )
     return change_state(tx, run, event, now)

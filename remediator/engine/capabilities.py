@@ -69,9 +69,7 @@ class PreparedPolicy:
 
 def prepare(policy: LoadedPolicy, capabilities: Capabilities) -> PreparedPolicy:
     """Bind a policy's guards, and work out what it locks."""
-    own = tuple(
-        GuardUse(capabilities.guards[guard.name], guard.params, guard.key) for guard in policy.guards
-    )
+    own = tuple(GuardUse(capabilities.guards[guard.name], guard.params, guard.key) for guard in policy.guards)
     uses = (*capabilities.always, *own)
     approvers = next((guard.params for guard in policy.guards if isinstance(guard.params, Approval)), None)
     bare = PreparedPolicy(policy, uses, (), history_window(uses), approvers)
@@ -95,9 +93,9 @@ def _lock_keys(action: Action[Any], step: Step) -> list[str]:
     keys = []
     for name, info in action.params.model_fields.items():
         value = step.with_.get(info.alias or name)
-        for mark in info.metadata:
-            if isinstance(mark, Inventory) and mark.lock is not None and isinstance(value, str):
-                keys.append(f"{mark.lock}:{value}")
+        marks = [mark for mark in info.metadata if isinstance(mark, Inventory) and mark.lock is not None]
+        if isinstance(value, str):
+            keys.extend(f"{mark.lock}:{value}" for mark in marks)
     return keys
 
 

@@ -93,9 +93,7 @@ class Decider:
         episode = tx.get(Episode, admission.episode_id)
         record_decision(tx, decision, LookPhase.ENTRY, self._engine.clock.now(), episode=episode)
 
-    def _question(
-        self, reads: Reads, subject: _Subject, live: _Live, facts: Facts | None
-    ) -> Question:
+    def _question(self, reads: Reads, subject: _Subject, live: _Live, facts: Facts | None) -> Question:
         return question_for(
             reads,
             self._engine,
@@ -212,9 +210,7 @@ def new_run(
 def begin(tx: Tx, run: Run, decision: Decision, now: datetime) -> Run:
     """Set a new run going: ask first, hand it to people, or have it driven."""
     if decision.plan is None:
-        return change_state(
-            tx, run, RunEvent.GIVE_UP, now, reason=decision.reason, detail=decision.detail
-        )
+        return change_state(tx, run, RunEvent.GIVE_UP, now, reason=decision.reason, detail=decision.detail)
     if decision.asks:
         return ask_for_approval(tx, run, decision.asks[0], now)
     tx.set_timer(TimerKind.DRIVE, run.id, now, run.priority)

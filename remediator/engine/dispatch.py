@@ -9,7 +9,7 @@ from typing import Protocol
 
 from remediator.clock import Clock
 from remediator.runs.records import Timer, TimerKind
-from remediator.store.base import ConflictError, Store, StoreUnavailableError
+from remediator.store.base import ConflictError, Reads, Store, StoreUnavailableError
 
 _LOG = logging.getLogger("remediator.dispatch")
 
@@ -89,13 +89,15 @@ class Dispatcher:
         while self._again and not self._draining:
             self._again = False
             try:
-                now = self._clock.now()
-                due = await self._store.read(lambda reads: reads.due_timers(now, _BATCH + len(self._tasks)))
+                due = await self._store.read(self._due)
             except StoreUnavailableError as error:
                 _LOG.warning("timers could not be read, the next tick tries again: %s", error)
                 return
             for timer in due:
                 self._start(timer)
+
+    def _due(self, reads: Reads) -> list[Timer]:
+        return reads.due_timers(self._clock.now(), _BATCH + len(self._tasks))
 
     def _start(self, timer: Timer) -> None:
         key = (timer.kind, timer.subject_id)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from remediator.alerts import Alert, AlertStatus
 from remediator.engine.actors import ENGINE
+from remediator.engine.aftermath import reverts_on, served_all_closed
 from remediator.engine.journal import cancel_waiting, note_episode, note_run
 from remediator.labels import ALERTNAME
 from remediator.policy.model import RevertOn
@@ -87,9 +88,7 @@ def close_episode(
 ) -> Episode:
     """Close an episode, and let what depends on it follow: admissions, waiting runs, leases."""
     closed = tx.save(
-        replace(
-            episode, closed_at=now, ended_at=ended_at or now, close_reason=reason, last_seen_at=now
-        )
+        replace(episode, closed_at=now, ended_at=ended_at or now, close_reason=reason, last_seen_at=now)
     )
     seconds = round((now - episode.opened_at).total_seconds(), 3)
     note_episode(tx, closed, AuditAction.EPISODE_CLOSED, now, reason=reason, seconds_open=seconds)
@@ -98,7 +97,7 @@ def close_episode(
             tx.save(replace(admission, done=True))
             tx.clear_timer(TimerKind.DECIDE, admission.id)
     for run in tx.runs_serving(episode.id):
-        if not any(other.open for other in tx.episodes_of_run(run.id)):
+        if served_all_closed(tx, run.id):
             _all_resolved(tx, run, now)
     return closed
 
@@ -112,10 +111,3 @@ def _all_resolved(tx: Tx, run: Run, now: datetime) -> None:
     if run.state.terminal and run.lease in (LeaseState.OPEN, LeaseState.OVERDUE):
         if reverts_on(run, RevertOn.RESOLVED):
             tx.set_timer(TimerKind.LEASE, run.id, now)
-
-
-def reverts_on(run: Run, trigger: RevertOn) -> bool:
-    """Tell whether the run's temporary option is undone on `trigger`."""
-    revert = run.plan.revert if run.plan else None
-    return revert is not None and trigger in revert.on
-

@@ -58,9 +58,7 @@ async def undo(action: Action[Any], params: BaseModel, call: Call, original: Any
     """Put captured state back, cut at its deadline."""
     deadline = call.timeout + action.lasts(params) + _GRACE
     try:
-        return await asyncio.wait_for(
-            action.undo(params, call, original, applied), deadline.total_seconds()
-        )
+        return await asyncio.wait_for(action.undo(params, call, original, applied), deadline.total_seconds())
     except TimeoutError:
         return ambiguous(FailureReason.TIMED_OUT, f"no answer within {deadline}")
     except Exception as error:  # noqa: BLE001  the same boundary

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from remediator.actions.base import Call, FailureReason, Outcome, failed
+from remediator.clock import Clock
 from remediator.engine.capabilities import Capabilities, PreparedPolicy
 from remediator.engine.scopes import Facts
-from remediator.clock import Clock
 from remediator.policy.expressions import RenderError, Scope
 from remediator.policy.model import Fact
 from remediator.policy.rendering import render_value

@@ -86,9 +86,7 @@ class Intake:
         await self._engine.store.write(work)
 
 
-def _ingest(
-    tx: Tx, engine: Engine, source: str, payload: Payload, origin: str, now: datetime
-) -> Accepted:
+def _ingest(tx: Tx, engine: Engine, source: str, payload: Payload, origin: str, now: datetime) -> Accepted:
     delivery = tx.add(
         Delivery(
             source=source,

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from remediator.engine.actors import ENGINE
+from remediator.engine.aftermath import follow_up, watch_leases
 from remediator.runs.audit import AuditAction, AuditEntry
 from remediator.runs.machine import RunEvent, transition
 from remediator.runs.reasons import Reason
 from remediator.runs.records import ApprovalState, Episode, Run, TimerKind
-from remediator.runs.states import RunState
+from remediator.runs.states import RunKind, RunState
 from remediator.store.base import ConflictError, Tx
 
 
@@ -91,6 +92,9 @@ def change_state(
     if moved.state.terminal or moved.state is RunState.AWAITING_APPROVAL:
         tx.clear_timer(TimerKind.DRIVE, run.id)
         give_back(tx, moved, now)
+    if moved.state.terminal and moved.kind is RunKind.REMEDIATION:
+        moved = watch_leases(tx, moved, now)
+        follow_up(tx, moved, now)
     return moved
 
 

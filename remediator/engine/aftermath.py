@@ -1,0 +1,62 @@
+"""What the end of a run asks for: leases watched, the episode's next run, temporary changes undone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from remediator.policy.model import Again, Policy, RevertOn
+from remediator.runs.reasons import Outcome, Reason
+from remediator.runs.records import Admission, Episode, Run, TimerKind
+from remediator.runs.states import LeaseState, RunState
+from remediator.store.base import Reads, Tx
+
+_STANDING = (LeaseState.OPEN, LeaseState.OVERDUE)
+_COUNTED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.INEFFECTIVE})
+
+
+def watch_leases(tx: Tx, run: Run, now: datetime) -> Run:
+    """Set the timer that undoes the run's temporary changes, if it left any."""
+    standing = [lease for lease in tx.leases_of_run(run.id) if lease.state in _STANDING]
+    if not standing:
+        return run
+    due_at = min(lease.expires_at for lease in standing)
+    if served_all_closed(tx, run.id) and reverts_on(run, RevertOn.RESOLVED):
+        due_at = now
+    tx.set_timer(TimerKind.LEASE, run.id, due_at, run.priority)
+    return tx.save(replace(run, lease=LeaseState.OPEN))
+
+
+def follow_up(tx: Tx, run: Run, now: datetime) -> None:
+    """Let the same episode be decided again: after a changed plan at once, by `again` later."""
+    admission = tx.get(Admission, run.admission_id) if run.admission_id is not None else None
+    episode = tx.get(Episode, admission.episode_id) if admission is not None else None
+    if admission is None or episode is None or not episode.open:
+        return
+    if run.reason is Reason.PLAN_CHANGED:
+        _reopen(tx, replace(admission, runs=admission.runs - 1), now)
+        return
+    again = _again(run)
+    if again is not None and run.state in _COUNTED and admission.runs <= again.max:
+        _reopen(tx, admission, now + again.after)
+
+
+def _reopen(tx: Tx, admission: Admission, due_at: datetime) -> None:
+    tx.save(replace(admission, done=False, outcome=Outcome.PLANNED, reason=None))
+    tx.set_timer(TimerKind.DECIDE, admission.id, due_at, admission.priority)
+
+
+def _again(run: Run) -> Again | None:
+    return Policy.model_validate(run.document).again
+
+
+def reverts_on(run: Run, trigger: RevertOn) -> bool:
+    """Tell whether the run's temporary option is undone on `trigger`."""
+    revert = run.plan.revert if run.plan else None
+    return revert is not None and trigger in revert.on
+
+
+def served_all_closed(reads: Reads, run_id: int) -> bool:
+    """Tell whether every episode that a run serves is closed; a run by hand serves none."""
+    episodes = reads.episodes_of_run(run_id)
+    return bool(episodes) and not any(episode.open for episode in episodes)

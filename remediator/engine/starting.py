@@ -1,0 +1,172 @@
+"""The look right before acting: guards again, the approval, and every claim in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from remediator.engine.admission import question_for, record_decision
+from remediator.engine.answers import Answers
+from remediator.engine.asking import ask_for_approval
+from remediator.engine.context import Engine
+from remediator.engine.decide import decide, lock_keys
+from remediator.engine.facts import FactGatherer
+from remediator.engine.failpoints import Failpoint
+from remediator.engine.journal import cancel_waiting, change_state, owned
+from remediator.engine.scopes import Facts, scope_of
+from remediator.guards.base import LookPhase
+from remediator.guards.evaluate import queries_of
+from remediator.runs.answers import Answer, Query
+from remediator.runs.machine import RunEvent
+from remediator.runs.reasons import Outcome, Reason
+from remediator.runs.records import ApprovalRequest, ApprovalState, Episode, Run, TimerKind
+from remediator.runs.states import RunState
+from remediator.runs.verdicts import Ask, Decision
+from remediator.store.base import Filter, Reads, Tx
+
+
+class Starter:
+    """Starts planned runs."""
+
+    def __init__(self, engine: Engine, answers: Answers, facts: FactGatherer) -> None:
+        self._engine = engine
+        self._answers = answers
+        self._facts = facts
+
+    async def start(self, run: Run) -> Run:
+        """Look again, and start the run, keep it waiting, ask, or cancel it. Returns it as it then is."""
+        prepared = self._engine.prepared_for(run)
+        scope = scope_of(run.context, prepared.policy)
+        answers = await self._answers.ask(queries_of(prepared.uses, scope))
+        source = run.context["episode"]["source"]
+        suppressed = await self._answers.suppressed(source, run.context["episode"]["fingerprint"])
+        facts = Facts.of(run.facts)
+        if run.epoch > 1:
+            # It waited (for people, a guard, a restart): what the diagnosis found may be old.
+            facts = await self._facts.gather(prepared, scope)
+        started = await self._engine.store.write(
+            lambda tx: self._conclude(tx, run, answers, facts, suppressed=suppressed)
+        )
+        if started.state is RunState.RUNNING:
+            self._engine.failpoints.hit(Failpoint.RUN_STARTED)
+        return started
+
+    def _conclude(
+        self,
+        tx: Tx,
+        before: Run,
+        answers: Mapping[Query, Answer],
+        facts: Facts,
+        *,
+        suppressed: bool | None,
+    ) -> Run:
+        now = self._engine.clock.now()
+        run = replace(owned(tx, before.id, before.epoch), facts=facts.json())
+        if not run.state.waiting:
+            return run
+        episode = episode_of(tx, run)
+        question = question_for(
+            tx,
+            self._engine,
+            self._engine.prepared_for(run),
+            episode,
+            LookPhase.ACTING if run.episode_id is not None else LookPhase.MANUAL,
+            now,
+            answers=answers,
+            facts=facts,
+            suppressed=suppressed,
+            run=run,
+        )
+        decision = decide(question)
+        if decision.outcome is Outcome.BLOCKED:
+            return self._wait(tx, run, decision, episode, now)
+        if decision.outcome is Outcome.SHADOW:
+            return cancel_waiting(tx, run, now, Reason.POLICY_OFF, "the mode is shadow by now")
+        if decision.option != run.option:
+            detail = f"{run.option} was planned, {decision.option or 'no option'} applies now"
+            return cancel_waiting(tx, run, now, Reason.PLAN_CHANGED, detail)
+        return self._go(tx, run, decision, episode, now)
+
+    def _wait(self, tx: Tx, run: Run, decision: Decision, episode: Episode, now: datetime) -> Run:
+        expired = any(
+            request.state is ApprovalState.APPROVED and request.expires_at <= now
+            for request in approvals_of_plan(tx, run)
+        )
+        if expired:
+            detail = f"the approval ran out while the run was blocked: {decision.detail}"
+            return change_state(tx, run, RunEvent.EXPIRE, now, reason=Reason.EXPIRED, detail=detail)
+        changed = run.reason is not decision.reason
+        if decision.reason is Reason.HELD and run.state is RunState.PLANNED:
+            run = change_state(tx, run, RunEvent.HOLD, now, reason=Reason.HELD, detail=decision.detail)
+        elif decision.reason is not Reason.HELD and run.state is RunState.HELD:
+            run = change_state(tx, run, RunEvent.RELEASE, now, reason=decision.reason)
+        run = tx.save(replace(run, reason=decision.reason, detail=decision.detail))
+        if changed:
+            self._record(tx, run, decision, episode, now)
+        tx.set_timer(TimerKind.DRIVE, run.id, decision.next_look_at or now, run.priority)
+        return run
+
+    def _go(self, tx: Tx, run: Run, decision: Decision, episode: Episode, now: datetime) -> Run:
+        if run.state is RunState.HELD:
+            run = change_state(tx, run, RunEvent.RELEASE, now)
+        ask = next_ask(tx, run, decision.asks, now)
+        if ask is not None:
+            self._record(tx, run, decision, episode, now)
+            return ask_for_approval(tx, run, ask, now)
+        tx.claim(lock_keys(run.resources, run.target), run.id, now)
+        run = change_state(tx, run, RunEvent.START, now)
+        self._record(tx, run, replace(decision, outcome=Outcome.RUN), episode, now)
+        return run
+
+    def _record(self, tx: Tx, run: Run, decision: Decision, episode: Episode, now: datetime) -> None:
+        record_decision(
+            tx,
+            replace(decision, plan=run.plan),
+            LookPhase.ACTING,
+            now,
+            episode=episode if episode.id else None,
+            prepared=self._engine.prepared_for(run),
+            facts=Facts.of(run.facts),
+            run_id=run.id,
+        )
+
+
+def next_ask(reads: Reads, run: Run, asks: tuple[Ask, ...], now: datetime) -> Ask | None:
+    """Return the first approval that the run's plan still needs."""
+    granted = {
+        request.level
+        for request in approvals_of_plan(reads, run)
+        if request.state is ApprovalState.APPROVED and request.expires_at > now
+    }
+    for ask in asks:
+        if ask.level == "policy" and run.started_at is not None:
+            continue  # asked before the first step only
+        if ask.level not in granted:
+            return ask
+    return None
+
+
+def approvals_of_plan(reads: Reads, run: Run) -> list[ApprovalRequest]:
+    """Return the requests made for the run's present plan."""
+    return reads.select(ApprovalRequest, Filter(equal={"run_id": run.id, "plan_hash": run.plan_hash}))
+
+
+def episode_of(reads: Reads, run: Run) -> Episode:
+    """Return the run's episode; for a run by hand, one with id 0 made of what it was given."""
+    if run.episode_id is not None:
+        episode = reads.get(Episode, run.episode_id)
+        if episode is not None:
+            return episode
+    context = run.context
+    return Episode(
+        source=context["episode"]["source"],
+        fingerprint=context["episode"]["fingerprint"],
+        alertname=context["episode"]["alertname"],
+        labels=context["labels"],
+        annotations=context["annotations"],
+        generator_url="",
+        starts_at=run.created_at,
+        opened_at=run.created_at,
+        last_seen_at=run.created_at,
+    )

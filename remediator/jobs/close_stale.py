@@ -1,0 +1,49 @@
+"""Closes episodes of sources that can't be asked, when nothing was heard of them for long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from remediator.clock import Clock
+from remediator.engine.dispatch import Waker
+from remediator.engine.episodes import close_episode
+from remediator.runs.reasons import CloseReason
+from remediator.settings import Source
+from remediator.store.base import Store, Tx
+
+
+class CloseStale:
+    """Presumes an alert resolved after `stale_after` without a receipt."""
+
+    name = "close stale episodes"
+    every = timedelta(minutes=1)
+
+    def __init__(self, sources: Mapping[str, Source], store: Store, clock: Clock, waker: Waker) -> None:
+        self._stale_after = {
+            name: source.stale_after for name, source in sources.items() if source.url is None
+        }
+        self._store = store
+        self._clock = clock
+        self._waker = waker
+
+    async def run(self) -> None:
+        """Close what is stale now."""
+        now = self._clock.now()
+        stale = [
+            episode.id
+            for name, stale_after in self._stale_after.items()
+            for episode in await self._store.read(lambda reads, name=name: reads.open_episodes(name))  # type: ignore[misc]
+            if now - episode.last_seen_at >= stale_after
+        ]
+        if not stale:
+            return
+
+        def work(tx: Tx) -> None:
+            for name, stale_after in self._stale_after.items():
+                for episode in tx.open_episodes(name):
+                    if now - episode.last_seen_at >= stale_after:
+                        close_episode(tx, episode, CloseReason.PRESUMED_RESOLVED, now)
+
+        await self._store.write(work)
+        self._waker.wake()
