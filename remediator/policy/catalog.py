@@ -82,21 +82,24 @@ def marked_values(model: type[BaseModel], data: Any, mark: type[M]) -> Iterator[
 
 
 def _marked(annotation: Any, value: Any, mark: type[M], path: Path) -> Iterator[tuple[Path, M, Any]]:
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        for found in arguments[1:]:
+    if get_origin(annotation) is Annotated:
+        for found in annotation.__metadata__:
             if isinstance(found, mark):
                 yield path, found, value
-        yield from _marked(arguments[0], value, mark, path)
-    elif origin in (Union, UnionType):
-        for argument in arguments:
-            yield from _marked(argument, value, mark, path)
-    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for inner, found, child in marked_values(annotation, value, mark):
             yield (*path, *inner), found, child
+    for part, child, steps in _parts(annotation, value):
+        yield from _marked(part, child, mark, (*path, *steps))
+
+
+def _parts(annotation: Any, value: Any) -> Iterator[tuple[Any, Any, Path]]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield arguments[0], value, ()
+    elif origin in (Union, UnionType):
+        yield from ((argument, value, ()) for argument in arguments)
     elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
-        for key, child in value.items():
-            yield from _marked(arguments[1], child, mark, (*path, key))
+        yield from ((arguments[1], child, (key,)) for key, child in value.items())
     elif isinstance(origin, type) and issubclass(origin, Sequence) and isinstance(value, list | tuple):
-        for at, child in enumerate(value):
-            yield from _marked(arguments[0], child, mark, (*path, at))
+        yield from ((arguments[0], child, (at,)) for at, child in enumerate(value))

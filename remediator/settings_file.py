@@ -1,0 +1,156 @@
+"""Reads `remediator.yaml`, with the environment over it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import PydanticBaseSettingsSource, SettingsError
+
+from remediator.errors import ConfigError, Problem
+from remediator.secret_refs import is_secret_ref
+from remediator.settings import Settings
+from remediator.validation_problems import problems_from_validation, suggestion
+from remediator.yaml_source import NodePath, YamlSource, read_yaml, read_yaml_file
+
+_ENVIRONMENT = "environment"
+# Keys that hold paths; * is every entry of a mapping.
+_PATHS = (
+    ("store", "sqlite"),
+    ("policies",),
+    ("compose", "file"),
+    ("files", "*", "path"),
+    ("files", "*", "template"),
+    ("commands", "*", "cwd"),
+)
+
+
+class _FileSettings(Settings):
+    """Settings whose arguments come from a file, and so yield to the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[Settings],  # type: ignore[override]  # noqa: ARG003  (pydantic-settings' signature)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Read the configuration; None gives the defaults. `REMEDIATOR_…` wins over both.
+
+    Relative paths in the file (and the default database) are relative to the file's folder; those
+    from the environment, and everything without a file, to the working directory.
+
+    Raises:
+        ConfigError: with every fault, each at its line and column, or naming the variable.
+    """
+    source = read_yaml_file(path) if path else read_yaml("defaults", "")
+    data = {} if source.data is None else source.data
+    if not isinstance(data, dict):
+        raise ConfigError([source.problem((), "is not a mapping", "write `key: value` lines")])
+    private = [key for key in data if key.startswith("_")]
+    if private:
+        # pydantic-settings would take such a key for an argument of its own.
+        raise ConfigError(
+            [source.problem((key,), f"unknown key {key!r}", "remove it", at_key=True) for key in private]
+        )
+    if path:
+        data = _anchored(data, path.parent)
+    try:
+        settings = _FileSettings(**data)
+    except ValidationError as error:
+        raise ConfigError(_problems(source, error)) from None
+    except SettingsError as error:
+        reason = f"{error}" + (f" ({error.__cause__})" if error.__cause__ else "")
+        problem = Problem(_ENVIRONMENT, 0, 0, reason, "write the variable's value as JSON")
+        raise ConfigError([problem]) from None
+    problems = list(_references(source, settings))
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def secret_references(settings: Settings) -> frozenset[str]:
+    """Return every reference to a secret in the settings, for the Redactor."""
+    return frozenset(_find_references(settings))
+
+
+def _find_references(value: Any) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        for _, child in value:
+            yield from _find_references(child)
+    elif isinstance(value, Mapping):
+        for child in value.values():
+            yield from _find_references(child)
+    elif isinstance(value, tuple | list):
+        for child in value:
+            yield from _find_references(child)
+    elif is_secret_ref(value):
+        yield value
+
+
+def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the data with its relative paths put below the file's folder."""
+    store = data.get("store", {})
+    if isinstance(store, dict) and "sqlite" not in store:
+        default = str(Settings.model_fields["store"].default.sqlite)
+        data = {**data, "store": {**store, "sqlite": default}}
+    for keys in _PATHS:
+        data = _anchor(data, keys, folder)
+    return data
+
+
+def _anchor(value: Any, keys: tuple[str, ...], folder: Path) -> Any:
+    if not keys:
+        return str(folder / value) if isinstance(value, str) else value
+    if not isinstance(value, dict):
+        return value
+    chosen = value.keys() if keys[0] == "*" else {keys[0]} & value.keys()
+    return {**value, **{key: _anchor(value[key], keys[1:], folder) for key in chosen}}
+
+
+def _problems(source: YamlSource, error: ValidationError) -> list[Problem]:
+    outside: dict[NodePath, Problem] = {}
+    for fault in error.errors(include_url=False):
+        variable = _variable(source, fault["loc"])
+        if variable:
+            what = f"{variable}: {fault['msg'].removeprefix('Value error, ')}"
+            outside[fault["loc"]] = Problem(_ENVIRONMENT, 0, 0, what, "set it to a value that fits")
+    return [
+        *outside.values(),
+        *problems_from_validation(source, error, Settings, leave_out=outside.keys()),
+    ]
+
+
+def _variable(source: YamlSource, path: NodePath) -> str | None:
+    """Return the environment variable that a value came from, if it came from one."""
+    names = {name.upper() for name in os.environ}
+    for length in range(len(path), 0, -1):
+        name = "REMEDIATOR_" + "__".join(str(part).upper() for part in path[:length])
+        if name in names:
+            return name
+        if path in source.positions:
+            return None
+    return None
+
+
+def _references(source: YamlSource, settings: Settings) -> Iterator[Problem]:
+    """Check the names that one part of the file uses of another."""
+    for name, contact in settings.contacts.items():
+        if contact.channel not in settings.channels:
+            fix = suggestion(contact.channel, tuple(settings.channels), "channels")
+            yield source.problem(("contacts", name, "channel"), f"no channel {contact.channel!r}", fix)
+    seen: set[str] = set()
+    for at, token in enumerate(settings.tokens):
+        if token.name in seen:
+            fix = "give each token its own name; approvals and the audit log go by it"
+            yield source.problem(("tokens", at, "name"), f"a second token is called {token.name!r}", fix)
+        seen.add(token.name)
