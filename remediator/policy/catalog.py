@@ -42,6 +42,7 @@ class ActionInfo(Protocol):
     fact: ClassVar[str]
     """What its typed fact is, in words; empty when it is no use under `diagnose`."""
     read_only: ClassVar[bool]
+    reversible: ClassVar[bool]
     lasting: ClassVar[bool]
 
     def read_only_for(self, params: Any) -> bool:

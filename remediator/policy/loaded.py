@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -14,6 +14,7 @@ from remediator.policy.expressions import Expression, Template
 from remediator.policy.index import MatcherIndex
 from remediator.policy.matchers import Matcher
 from remediator.policy.model import Option, Policy
+from remediator.policy.promql import PromQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class LoadedPolicy:
     """Every string under a `with:` or a guard that holds a template, by its source text."""
     unavailable: Mapping[str, str]
     """Options that name an entry of an absent inventory section: option name to that section."""
+    queries: Mapping[str, PromQL] = field(default_factory=dict)
+    """Every PromQL of the document, by its source text."""
 
     @property
     def name(self) -> str:

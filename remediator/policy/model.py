@@ -65,9 +65,10 @@ class Retry(Document):
 
 
 class Step(ActionUse):
-    """One configured use of an action. Later steps and `when` read its result as `steps.NAME.FIELD`."""
+    """One configured use of an action. A later step's `with` reads its result as `steps.NAME.FIELD`,
+    or by its place, `steps[0].FIELD`."""
 
-    name: FactName | None = Field(default=None, description="Needed only where its result is read.")
+    name: FactName | None = Field(default=None, description="For reading its result.")
     retry: Retry | None = None
     timeout: Duration = timedelta(seconds=30)
 
@@ -104,6 +105,10 @@ class Check(Document):
         if sum(kind is not None for kind in (self.promql, self.http, self.uses)) != 1:
             raise ValueError("must have exactly one of promql, http or uses")
         return self
+
+    def as_use(self) -> ActionUse:
+        """Return the use of an action that this check is."""
+        return ActionUse(uses=self.uses or "", with_=self.with_)
 
 
 _CHECK_KEYS = ("promql", "http", "uses", "with")

@@ -28,9 +28,9 @@ def path_of(node: nodes.Node) -> Read | None:
         if isinstance(node.node, nodes.Name):
             if isinstance(node, nodes.Getattr):
                 return node.node.name, node.attr
-            if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-                return node.node.name, node.arg.value
-            return None
+            constant = node.arg.value if isinstance(node.arg, nodes.Const) else None
+            # steps[0] and steps.0 are the step called "0".
+            return (node.node.name, str(constant)) if isinstance(constant, str | int) else None
         node = node.node
     return None
 

@@ -102,7 +102,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Look up a key of a mapping, or an index of a list or string."""
         value: Any = None
         if isinstance(obj, Root):
-            value = obj.read(argument)
+            value = obj.read(str(argument))
         elif isinstance(obj, Mapping) and argument in obj:
             value = obj[argument]
         elif isinstance(obj, list | tuple | str) and isinstance(argument, int | slice):

@@ -1,0 +1,125 @@
+"""One policy under check: collects what is wrong with it, and what of it is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from remediator.errors import Problem, Severity
+from remediator.policy.catalog import Catalog
+from remediator.policy.expressions import (
+    Expression,
+    ExpressionError,
+    Template,
+    compile_expression,
+    compile_template,
+)
+from remediator.policy.inventory import entries
+from remediator.policy.promql import PromQL, PromQLError, compile_promql
+from remediator.policy.reads import Read
+from remediator.settings import Settings
+from remediator.validation_problems import suggestion
+from remediator.yaml_source import NodePath, YamlSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Which facts and step results may be read at a place. None: none can be known there yet."""
+
+    facts: Collection[str] | None = None
+    steps: Collection[str] | None = None
+
+
+@dataclass(slots=True)
+class Checking:
+    """See the module. `incomplete` says that something needed to decide with could not be built."""
+
+    source: YamlSource
+    catalog: Catalog
+    settings: Settings
+    problems: list[Problem] = field(default_factory=list)
+    expressions: dict[str, Expression] = field(default_factory=dict)
+    templates: dict[str, Template] = field(default_factory=dict)
+    queries: dict[str, PromQL] = field(default_factory=dict)
+    incomplete: bool = False
+
+    def error(self, path: NodePath, what: str, fix: str, *, at_key: bool = False) -> None:
+        """Note a fault that refuses the policy."""
+        self.problems.append(self.source.problem(path, what, fix, at_key=at_key))
+
+    def broken(self, path: NodePath, what: str, fix: str) -> None:
+        """Note a fault that leaves nothing to decide with."""
+        self.incomplete = True
+        self.error(path, what, fix)
+
+    def warning(self, path: NodePath, what: str, fix: str, *, at_key: bool = False) -> None:
+        """Note something that is probably not meant."""
+        problem = self.source.problem(path, what, fix, severity=Severity.WARNING, at_key=at_key)
+        self.problems.append(problem)
+
+    def expression(self, path: NodePath, source: str, known: Known) -> None:
+        """Compile an expression and check what it reads."""
+        try:
+            compiled = compile_expression(source)
+        except ExpressionError as error:
+            self._not_compiled(path, str(error))
+            return
+        self.expressions[source] = compiled
+        self._check_reads(path, compiled.reads, known)
+
+    def template(self, path: NodePath, source: str, known: Known) -> None:
+        """Compile a template and check what it reads."""
+        try:
+            compiled = compile_template(source)
+        except ExpressionError as error:
+            self._not_compiled(path, str(error))
+            return
+        self.templates[source] = compiled
+        self._check_reads(path, compiled.reads, known)
+
+    def query(self, path: NodePath, source: str, known: Known) -> None:
+        """Check a PromQL query and what its templates read."""
+        try:
+            compiled = compile_promql(source)
+        except PromQLError as error:
+            self._not_compiled(path, str(error))
+            return
+        self.queries[source] = compiled
+        self._check_reads(path, compiled.reads, known)
+        for warning in compiled.warnings:
+            what, _, fix = warning.partition("; ")
+            self.warning(path, what, fix)
+
+    def entry(self, path: NodePath, section: str, name: str) -> str | None:
+        """Check a name in the inventory; return the section when it is absent as a whole."""
+        names = entries(self.settings, section)
+        if names is None:
+            what = f"not_configured: remediator.yaml has no {section}, so {name!r} can't be reached"
+            self.warning(path, what, f"add {section} to remediator.yaml, or leave it for another site")
+            return section
+        if name not in names:
+            fix = suggestion(name, tuple(names), "entries")
+            self.error(path, f"{name!r} is not listed under {section} in remediator.yaml", fix)
+        return None
+
+    def _not_compiled(self, path: NodePath, error: str) -> None:
+        what, _, fix = error.partition("; ")
+        self.broken(path, what, fix or "correct it")
+
+    def _check_reads(self, path: NodePath, reads: Collection[Read], known: Known) -> None:
+        for root, name in sorted(reads):
+            if root in ("facts", "facts_detail"):
+                self._check_read(path, f"{root}.{name}", name, known.facts, "facts")
+            elif root == "steps":
+                self._check_read(path, f"steps.{name}", name, known.steps, "steps")
+
+    def _check_read(
+        self, path: NodePath, read: str, name: str, known: Collection[str] | None, kind: str
+    ) -> None:
+        if known is None:
+            self.error(
+                path, f"reads {read}, but no {kind} are known yet at this place", "read labels instead"
+            )
+        elif name not in known:
+            fix = suggestion(name, tuple(known), kind) if known else f"there are no {kind} before it"
+            self.error(path, f"reads {read}, which nothing gives", fix)

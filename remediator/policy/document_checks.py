@@ -1,0 +1,202 @@
+"""Checks a policy as a whole, beyond its schema: each check one function, all run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from remediator.policy.checking import Checking, Known
+from remediator.policy.model import Approval, Escalation, Option, Policy, Revert, Step, Verify
+from remediator.policy.uses import CheckedUse, check_use
+from remediator.settings import Role
+from remediator.yaml_source import NodePath
+
+_NOTHING_YET = Known()
+
+
+def check_document(checking: Checking, policy: Policy) -> dict[str, str]:
+    """Run every check; return the options that are unavailable, each with the section it lacks."""
+    facts = [fact.fact for fact in policy.diagnose]
+    checking.template(("target",), policy.target, _NOTHING_YET)
+    _check_facts(checking, policy)
+    _check_duplicates(checking, ("options",), "name", [option.name for option in policy.options])
+    shared = _check_shared(checking, policy, facts)
+    unavailable = {}
+    for at, option in enumerate(policy.options):
+        absent = _check_option(checking, policy, at, facts) or (shared if option.verify is None else None)
+        if absent:
+            unavailable[option.name] = absent
+    _check_escalations(checking, policy, facts)
+    _check_news(checking, policy)
+    _check_durations(checking, policy)
+    return unavailable
+
+
+def _check_facts(checking: Checking, policy: Policy) -> None:
+    _check_duplicates(checking, ("diagnose",), "fact", [fact.fact for fact in policy.diagnose])
+    for at, fact in enumerate(policy.diagnose):
+        path: NodePath = ("diagnose", at)
+        use = check_use(checking, path, fact, _NOTHING_YET)
+        if use is None:
+            continue
+        if not use.read_only:
+            fix = "diagnose only looks: use a read-only action, or move it to an option's steps"
+            checking.error((*path, "uses"), f"{fact.uses} changes things", fix)
+        elif not use.info.fact:
+            checking.error((*path, "uses"), f"{fact.uses} gives no fact", "use an action that gives one")
+
+
+def _check_shared(checking: Checking, policy: Policy, facts: Sequence[str]) -> str | None:
+    """Check the policy's own verify and revert, which serve options without one."""
+    absent = _check_verify(checking, ("verify",), policy.verify, facts) if policy.verify else None
+    if policy.revert:
+        _check_revert(checking, ("revert",), policy.revert, facts)
+    return absent
+
+
+def _check_option(checking: Checking, policy: Policy, at: int, facts: Sequence[str]) -> str | None:
+    option = policy.options[at]
+    path: NodePath = ("options", at)
+    if option.when is not None:
+        checking.expression((*path, "when"), option.when, Known(facts=facts))
+    if option.approval is not None:
+        check_approvers(checking, (*path, "approval"), option.approval)
+    uses, absent = _check_steps(checking, (*path, "steps"), option.steps, facts)
+    if option.verify is not None:
+        absent = _check_verify(checking, (*path, "verify"), option.verify, facts) or absent
+    elif policy.verify is None:
+        fix = "add verify:, or its runs end succeeded without anybody having looked"
+        checking.warning((*path, "name"), f"option {option.name!r} has no verify", fix)
+    if option.revert is not None:
+        absent = _check_revert(checking, (*path, "revert"), option.revert, facts) or absent
+    _check_undoable(checking, path, policy, option, uses)
+    return absent
+
+
+def _check_steps(
+    checking: Checking, path: NodePath, steps: Sequence[Step], facts: Sequence[str]
+) -> tuple[list[CheckedUse | None], str | None]:
+    _check_duplicates(checking, path, "name", [step.name for step in steps])
+    uses: list[CheckedUse | None] = []
+    earlier: list[str] = []
+    absent = None
+    for at, step in enumerate(steps):
+        use = check_use(checking, (*path, at), step, Known(facts=facts, steps=tuple(earlier)))
+        absent = (use.absent if use else None) or absent
+        uses.append(use)
+        earlier += [str(at), *([step.name] if step.name else [])]
+    return uses, absent
+
+
+def _check_verify(checking: Checking, path: NodePath, verify: Verify, facts: Sequence[str]) -> str | None:
+    known = Known(facts=facts)
+    absent = None
+    for at, check in enumerate(verify.all_):
+        here: NodePath = (*path, "all", at)
+        if check.promql is not None:
+            checking.query((*here, "promql"), check.promql, known)
+        elif check.http is not None:
+            absent = checking.entry((*here, "http", "service"), "services", check.http.service) or absent
+            checking.template((*here, "http", "path"), check.http.path, known)
+        else:
+            use = check_use(checking, here, check.as_use(), known)
+            if use is not None and not use.read_only:
+                checking.error(
+                    (*here, "uses"), f"{check.uses} changes things", "verify by an action that only looks"
+                )
+            absent = (use.absent if use else None) or absent
+    for key, length in (("within", verify.within), ("every", verify.every)):
+        _positive(checking, (*path, key), length)
+    return absent
+
+
+def _check_revert(checking: Checking, path: NodePath, revert: Revert, facts: Sequence[str]) -> str | None:
+    if revert.when is not None:
+        checking.expression((*path, "when"), revert.when, Known(facts=facts))
+    _positive(checking, (*path, "after"), revert.after)
+    _, absent = _check_steps(checking, (*path, "steps"), revert.steps, facts)
+    if revert.verify is not None:
+        absent = _check_verify(checking, (*path, "verify"), revert.verify, facts) or absent
+    return absent
+
+
+def _check_undoable(
+    checking: Checking, path: NodePath, policy: Policy, option: Option, uses: Sequence[CheckedUse | None]
+) -> None:
+    """Refuse a revert that could not undo; `path` is the option's."""
+    revert = option.revert or policy.revert
+    if revert is None or revert.steps or None in uses:
+        return
+    lasting = [(at, use) for at, use in enumerate(uses) if use is not None and use.info.lasting]
+    for at, use in lasting:
+        if not use.undoable:
+            step = option.steps[at]
+            fix = "give the revert its own steps:, or the value to return to as back:"
+            what = f"{step.uses} can't be undone by itself, but option {option.name!r} has a revert"
+            checking.error((*path, "steps", at, "uses"), what, fix)
+    if not lasting and option.revert is not None:
+        what = f"the revert of {option.name!r} has nothing to undo: none of its steps lasts"
+        checking.warning((*path, "revert"), what, "give it steps:, or remove it", at_key=True)
+
+
+def _check_escalations(checking: Checking, policy: Policy, facts: Sequence[str]) -> None:
+    for at, escalation in enumerate(policy.escalate):
+        path: NodePath = ("escalate", at)
+        checking.entry((*path, "to"), "contacts", escalation.to)
+        _check_trigger(checking, path, escalation, facts)
+
+
+def _check_trigger(checking: Checking, path: NodePath, escalation: Escalation, facts: Sequence[str]) -> None:
+    if escalation.when is not None:
+        checking.expression((*path, "when"), escalation.when, Known(facts=facts))
+    if escalation.promql is not None:
+        checking.query((*path, "promql"), escalation.promql, _NOTHING_YET)
+    elif escalation.hold is not None:
+        checking.error((*path, "hold"), "hold is for promql only", "remove it", at_key=True)
+
+
+def _check_news(checking: Checking, policy: Policy) -> None:
+    for at, notify in enumerate(policy.notify):
+        checking.entry(("notify", at, "channel"), "channels", notify.channel)
+        if notify.every is not None:
+            _positive(checking, ("notify", at, "every"), notify.every)
+    for key in ("owner", "runbook_url"):
+        if not getattr(policy, key):
+            fix = f"add {key}:, which reports and escalations show"
+            checking.warning(("policy",), f"has no {key}", fix, at_key=True)
+
+
+def _check_durations(checking: Checking, policy: Policy) -> None:
+    _positive(checking, ("recheck",), policy.recheck)
+    for at, option in enumerate(policy.options):
+        for place, step in enumerate(option.steps):
+            _positive(checking, ("options", at, "steps", place, "timeout"), step.timeout)
+
+
+def check_approvers(checking: Checking, path: NodePath, approval: Approval) -> None:
+    """Check that a request would not expire at once, and that somebody could answer it."""
+    _positive(checking, (*path, "expires"), approval.expires)
+    tokens = checking.settings.tokens
+    able = [
+        token
+        for token in tokens
+        if {Role.APPROVER, Role.ADMIN} & set(token.roles)
+        and {token.name, *token.groups} & set(approval.from_)
+    ]
+    if tokens and len(able) < approval.count:
+        what = f"needs {approval.count} of {', '.join(approval.from_)}, but {len(able)} tokens could approve"
+        checking.warning((*path, "from"), what, "give a token in remediator.yaml the role and the group")
+
+
+def _positive(checking: Checking, path: NodePath, length: timedelta) -> None:
+    if length <= timedelta(0):
+        checking.error(path, f"{path[-1]} is zero", "write a duration above zero, like 30s")
+
+
+def _check_duplicates(checking: Checking, path: NodePath, key: str, names: Iterable[str | None]) -> None:
+    seen: set[str] = set()
+    for at, name in enumerate(names):
+        if name in seen:
+            checking.error((*path, at, key), f"a second {key} is called {name!r}", "give each its own name")
+        if name is not None:
+            seen.add(name)
