@@ -1,1 +1,1 @@
-"""A breakable hotel agent and its PMS, and the runner that shows remediator acting on them."""
+"""The demo world: a hotel agent and its PMS as real processes, and the story that `make demo` tells."""

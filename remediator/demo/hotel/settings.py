@@ -1,0 +1,27 @@
+"""The agent's settings, by environment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class HotelSettings(BaseSettings):
+    """What the agent reads from its environment; times are in seconds, as its runbooks have them."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    admin_token: str = Field(default="", description="Without one the admin endpoints refuse everybody.")
+    pms_type: Literal["qloapps", "mock"] = "qloapps"
+    pms_base_url: str = "http://127.0.0.1:8100"
+    pms_timeout: float = Field(default=10.0, gt=0)
+    pms_cache_ttl_seconds: float = Field(default=300.0, ge=0)
+    pms_circuit_breaker_failure_threshold: float = Field(default=5, gt=0)
+    pms_circuit_breaker_recovery_timeout: float = Field(default=30.0, gt=0)
+    pms_circuit_breaker_open_value: Literal[1, 2] = Field(
+        default=1, description="What the metric says for open; half-open is the other one."
+    )
+    rate_limit_per_minute: int = Field(default=120, ge=1)
+    traffic_per_second: float = Field(default=2.0, ge=0, description="Guests that the agent invents.")
