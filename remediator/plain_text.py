@@ -1,0 +1,30 @@
+"""Makes text from outside safe to print: no control characters, no invisible or direction-changing ones."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Cc: controls, escape sequences and newlines; Cf: bidirectional and zero-width; Cs: lone surrogates;
+# Zl, Zp: line and paragraph separators.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def one_line(text: str) -> str:
+    """Return `text` with every character that could move the cursor or hide written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(_escape(character) for character in text)
+
+
+def lines(text: str) -> str:
+    """Like `one_line`, but keep newlines; for text that is meant to have several lines."""
+    return "\n".join(one_line(line) for line in text.split("\n"))
+
+
+def _escape(character: str) -> str:
+    if unicodedata.category(character) not in _UNSAFE:
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character, f"\\x{code:02x}")
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
