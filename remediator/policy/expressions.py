@@ -140,6 +140,8 @@ def compile_expression(source: str) -> Expression:
         if not parser.stream.eos:
             raise ExpressionError(f"can't be read from {parser.stream.current.value!r} on; remove or join it")
         _check(tree)
+        # Compiling folds constants into the tree, so what it reads is looked at before.
+        read, wanted = reads(tree), needed(tree)
         # A template that does nothing but set `result`, as Jinja's own compile_expression does.
         body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)]
         compiled = _SANDBOX.from_string(nodes.Template(body, lineno=1))
@@ -160,10 +162,11 @@ def compile_template(source: str) -> Template:
     try:
         tree = _SANDBOX.parse(source)
         _check(tree)
+        read = reads(tree)
         compiled = _SANDBOX.from_string(tree)
     except (TemplateSyntaxError, RecursionError) as error:
         raise ExpressionError(_syntax(error)) from None
-    return Template(source, reads(tree), compiled)
+    return Template(source, read, compiled)
 
 
 def split_template(source: str) -> tuple[str | Template, ...]:
@@ -183,9 +186,10 @@ def split_template(source: str) -> tuple[str | Template, ...]:
                 if isinstance(node, nodes.TemplateData):
                     parts.append(node.data)
                     continue
+                read = reads(node)
                 body: list[nodes.Node] = [nodes.Output([node], lineno=1)]
                 compiled = _SANDBOX.from_string(nodes.Template(body, lineno=1))
-                parts.append(Template(source, reads(node), compiled))
+                parts.append(Template(source, read, compiled))
     except (TemplateSyntaxError, RecursionError) as error:
         raise ExpressionError(_syntax(error)) from None
     return tuple(parts)

@@ -17,7 +17,7 @@ from remediator.policy.document_checks import check_approvers, check_document
 from remediator.policy.expressions import is_template
 from remediator.policy.index import MatcherIndex
 from remediator.policy.loaded import LoadedGuard, LoadedPolicy, PolicySet
-from remediator.policy.matchers import Matcher, MatcherError, parse_matcher
+from remediator.policy.matchers import Matcher, MatcherError, parse_matchers
 from remediator.policy.model import Approval, Policy
 from remediator.policy.promql import PromQLField
 from remediator.policy.pruning import without_faults
@@ -141,17 +141,19 @@ def _document(checking: Checking) -> Policy | None:
 
 
 def _matchers(checking: Checking, document: Policy) -> tuple[Matcher, ...]:
-    found = [_matcher(checking, at, text) for at, text in enumerate(document.match)]
-    return tuple(matcher for matcher in found if matcher is not None)
-
-
-def _matcher(checking: Checking, at: int, text: str) -> Matcher | None:
-    try:
-        return parse_matcher(text)
-    except MatcherError as error:
-        what, _, fix = str(error).partition("; ")
-        checking.broken(("match", at), what, fix)
-        return None
+    found: list[Matcher] = []
+    for at, text in enumerate(document.match):
+        try:
+            # As in Alertmanager's own configuration, one entry may hold several, separated by commas.
+            matchers = parse_matchers(text)
+            found += matchers
+        except MatcherError as error:
+            what, _, fix = str(error).partition("; ")
+            checking.broken(("match", at), what, fix)
+            continue
+        if not matchers:
+            checking.broken(("match", at), "holds no matcher", 'write one like severity =~ "critical|P1"')
+    return tuple(found)
 
 
 def _guards(checking: Checking, document: Policy) -> tuple[LoadedGuard, ...]:
