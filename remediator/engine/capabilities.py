@@ -90,7 +90,7 @@ def _revert_steps(prepared: PreparedPolicy, option: Option) -> tuple[Step, ...]:
 def _lock_keys(action: Action[Any], step: Step) -> list[str]:
     if _only_looks(action, step):
         return []
-    keys = []
+    keys: list[str] = []
     for name, info in action.params.model_fields.items():
         value = step.with_.get(info.alias or name)
         marks = [mark for mark in info.metadata if isinstance(mark, Inventory) and mark.lock is not None]

@@ -14,7 +14,7 @@ from remediator.engine.capabilities import Capabilities, PreparedPolicy
 from remediator.engine.scopes import Facts
 from remediator.policy.expressions import RenderError, Scope
 from remediator.policy.model import Fact
-from remediator.policy.rendering import render_value
+from remediator.policy.rendering import render_params
 from remediator.secret_refs import Redactor
 
 # A diagnosis stands between an alert and its remedy: no single look may hold it up for long.
@@ -46,7 +46,7 @@ class FactGatherer:
         if action is None:
             return failed(FailureReason.REFUSED, f"{fact.uses} is not configured in remediator.yaml")
         try:
-            rendered, _ = render_value(fact.with_, scope, defer=frozenset())
+            rendered, _ = render_params(action.params, fact.with_, scope, defer=())
             params = action.params.model_validate(rendered)
         except (RenderError, ValidationError) as error:
             return failed(FailureReason.REFUSED, str(error))

@@ -13,7 +13,7 @@ from remediator.errors import RemediatorError
 from remediator.policy.expressions import Scope
 from remediator.policy.model import Check, HttpCheck, Option, Step, Verify
 from remediator.policy.promql import compile_promql
-from remediator.policy.rendering import render_value
+from remediator.policy.rendering import render_params, render_value
 from remediator.runs.plan import Plan, PlannedStep
 
 
@@ -69,14 +69,15 @@ def build_plan(prepared: PreparedPolicy, option: Option, scope: Scope, capabilit
         target=prepared.policy.target.render(scope),
         option=option.name,
         steps=tuple(_plan_step(step, scope, capabilities) for step in option.steps),
-        verify=render_verify(verify, scope) if verify else None,
+        verify=render_verify(verify, scope, capabilities) if verify else None,
         revert=revert,
         revert_steps=tuple(_plan_step(step, scope, capabilities) for step in revert.steps) if revert else (),
     )
 
 
 def _plan_step(step: Step, scope: Scope, capabilities: Capabilities) -> PlannedStep:
-    params, deferred = render_value(step.with_, scope)
+    model = capabilities.action(step.uses).params
+    params, deferred = render_params(model, step.with_, scope)
     planned = PlannedStep(action=step.uses, params=params, deferred=deferred, step=step)
     if not deferred:
         check_step(planned, capabilities)
@@ -101,17 +102,19 @@ def check_step(step: PlannedStep, capabilities: Capabilities) -> Any:
     return params
 
 
-def render_verify(verify: Verify, scope: Scope) -> Verify:
-    """Render a verification's checks; their results are then looked at without templates."""
-    return verify.model_copy(update={"all_": tuple(_render_check(check, scope) for check in verify.all_)})
+def render_verify(verify: Verify, scope: Scope, capabilities: Capabilities) -> Verify:
+    """Render a verification's checks; what they then look at holds no template any more."""
+    checks = tuple(_render_check(check, scope, capabilities) for check in verify.all_)
+    return verify.model_copy(update={"all_": checks})
 
 
-def _render_check(check: Check, scope: Scope) -> Check:
+def _render_check(check: Check, scope: Scope, capabilities: Capabilities) -> Check:
     if check.promql is not None:
         return check.model_copy(update={"promql": compile_promql(check.promql).render(scope)})
     if check.http is not None:
-        path, _ = render_value(check.http.path, scope)
+        path, _ = render_value(check.http.path, scope, defer=())
         http: HttpCheck = check.http.model_copy(update={"path": path})
         return check.model_copy(update={"http": http})
-    params, _ = render_value(check.with_, scope)
+    model = capabilities.action(check.uses or "").params
+    params, _ = render_params(model, check.with_, scope, defer=())
     return check.model_copy(update={"with_": params})

@@ -102,10 +102,10 @@ class StepRunner:
         done = await self._engine.store.read(lambda reads: reads.steps_of_run(run.id))
         prepared = self._engine.prepared_for(run)
         scope = scope_of(run.context, prepared.policy, Facts.of(run.facts), step_results(run, done))
-        params_json = render_deferred(planned.params, planned.deferred, scope)
+        action = self._engine.capabilities.action(planned.action)
+        params_json = render_deferred(planned.params, planned.deferred, scope, action.params)
         full = planned.model_copy(update={"params": params_json, "deferred": ()})
         params = check_step(full, self._engine.capabilities)
-        action = self._engine.capabilities.action(planned.action)
         return _Attempt(run, full, position, phase, action, params, 1)
 
     def _may_repeat(self, ready: _Attempt, outcome: Outcome) -> bool:

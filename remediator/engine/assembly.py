@@ -1,0 +1,124 @@
+"""Puts the engine together from what surrounds it. Does no I/O of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from remediator.clock import Clock
+from remediator.engine.answers import Answers, AsksAlerts
+from remediator.engine.approvals import Approvals
+from remediator.engine.by_hand import ByHand
+from remediator.engine.capabilities import Capabilities
+from remediator.engine.context import Engine
+from remediator.engine.control import Control
+from remediator.engine.decider import Decider
+from remediator.engine.dispatch import Dispatcher
+from remediator.engine.facts import FactGatherer
+from remediator.engine.failpoints import Failpoints
+from remediator.engine.holds import Holds
+from remediator.engine.intake import Intake
+from remediator.engine.ladder import Ladder
+from remediator.engine.lease_watch import LeaseWatch
+from remediator.engine.policies import Policies
+from remediator.engine.reverts import Reverter
+from remediator.engine.runner import Runner
+from remediator.engine.starting import Starter
+from remediator.engine.steps import StepRunner
+from remediator.engine.verification import AsksFreshPromQL, Verifier
+from remediator.runs.records import TimerKind
+from remediator.secret_refs import Redactor
+from remediator.settings import Settings
+from remediator.store.base import Store
+
+# More than ever run at once (limits.concurrent_runs is a guard of its own): so many runs and
+# admissions can be looked at side by side, most of them waiting for an answer.
+_WORKERS = 64
+
+
+class AsksPrometheus(AsksFreshPromQL, Protocol):
+    """What guards and verification ask of Prometheus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The engine's face: what the web server, the jobs and the tests hold."""
+
+    engine: Engine
+    intake: Intake
+    approvals: Approvals
+    holds: Holds
+    control: Control
+    by_hand: ByHand
+    runner: Runner
+    dispatcher: Dispatcher
+
+
+class EngineWaker:
+    """Wakes a dispatcher that is built later than those who wake it."""
+
+    def __init__(self, poll_soon: Callable[[str], None]) -> None:
+        self._poll_soon = poll_soon
+        self.dispatcher: Dispatcher | None = None
+
+    def wake(self) -> None:
+        """Look at the timers now."""
+        if self.dispatcher is not None:
+            self.dispatcher.wake()
+
+    def poll_soon(self, source: str) -> None:
+        """Poll a source now."""
+        self._poll_soon(source)
+
+
+def assemble(
+    *,
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    capabilities: Capabilities,
+    policies: Policies,
+    redactor: Redactor,
+    promql: AsksPrometheus,
+    alerts: AsksAlerts,
+    failpoints: Failpoints,
+    kill_step: Callable[[int], None],
+    poll_soon: Callable[[str], None],
+) -> Parts:
+    """Wire the engine's parts."""
+    engine = Engine(store, clock, settings, policies, capabilities, redactor, failpoints)
+    waker = EngineWaker(poll_soon)
+    answers = Answers(clock, promql, alerts)
+    facts = FactGatherer(capabilities, clock, redactor)
+    steps = StepRunner(engine)
+    verifier = Verifier(capabilities, clock, promql)
+    runner = Runner(
+        engine,
+        Starter(engine, answers, facts),
+        steps,
+        verifier,
+        Ladder(engine, facts),
+        Reverter(engine, steps, verifier),
+    )
+    approvals = Approvals(engine, waker)
+    holds = Holds(engine, waker)
+    handlers = {
+        TimerKind.DECIDE: Decider(engine, answers, facts).decide,
+        TimerKind.DRIVE: runner.drive,
+        TimerKind.APPROVAL_EXPIRY: approvals.expire,
+        TimerKind.LEASE: LeaseWatch(engine, facts).look,
+        TimerKind.HOLD_EXPIRY: holds.expire,
+    }
+    waker.dispatcher = Dispatcher(store, clock, handlers, _WORKERS)
+    return Parts(
+        engine=engine,
+        intake=Intake(engine, waker),
+        approvals=approvals,
+        holds=holds,
+        control=Control(engine, waker, kill_step),
+        by_hand=ByHand(engine, answers, facts, waker),
+        runner=runner,
+        dispatcher=waker.dispatcher,
+    )
+
