@@ -147,9 +147,7 @@ def compile_expression(source: str) -> Expression:
         compiled = _SANDBOX.from_string(nodes.Template(body, lineno=1))
     except (TemplateSyntaxError, RecursionError) as error:
         raise ExpressionError(_syntax(error)) from None
-    return Expression(
-        source, reads(tree), needed(tree), TemplateExpression(compiled, undefined_to_none=False)
-    )
+    return Expression(source, read, wanted, TemplateExpression(compiled, undefined_to_none=False))
 
 
 @lru_cache(maxsize=4096)
