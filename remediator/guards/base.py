@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from remediator.labels import Labels
 from remediator.policy.expressions import Scope
 from remediator.policy.model import Approval
+from remediator.runs.answers import Answer, Query
 from remediator.runs.history import History
 from remediator.runs.reasons import Reason
 from remediator.runs.verdicts import Verdict, VerdictKind
@@ -26,47 +26,6 @@ class GuardParams(BaseModel):
     """Base of every guard's parameters: frozen, unknown keys forbidden."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-@dataclass(frozen=True, slots=True)
-class PromQLQuery:
-    """An instant query, rendered."""
-
-    expr: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlertsQuery:
-    """Which alerts are active now that fit any of these matcher lists (inner lists: all must hold)."""
-
-    any_of: tuple[tuple[str, ...], ...]
-
-
-Query = PromQLQuery | AlertsQuery
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One series of an answer: for alerts, the alert's labels and the value 1."""
-
-    labels: Labels
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: samples, or why there are none to look at. `scalar` answers hold unless 0."""
-
-    samples: tuple[Sample, ...] = ()
-    scalar: bool = False
-    error: str | None = None
-
-    @property
-    def holds(self) -> bool:
-        """Whether a PromQL condition holds: not empty (a scalar: not 0)."""
-        if self.scalar:
-            return bool(self.samples) and self.samples[0].value != 0
-        return bool(self.samples)
 
 
 class LookPhase(StrEnum):
@@ -99,6 +58,9 @@ class Look:
     suppressed: bool | None = False
     """Whether Alertmanager silences or inhibits the alert; None when it could not be asked."""
     held_since: Mapping[str, datetime] = field(default_factory=dict)
+    """Per use of a guard: since when its condition has been met without a break."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """The (resource, attribute) pairs that the option changes lastingly, once it is known."""
 
 
 P = TypeVar("P", bound=BaseModel, contravariant=True)
