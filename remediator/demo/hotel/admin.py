@@ -30,7 +30,6 @@ class FaultBody(_Body):
     """Trouble to put in; what is left out ends."""
 
     error_share: float = Field(default=0.0, ge=0, le=1)
-    replicas_needed: int = Field(default=0, ge=0)
     spike_per_second: float = Field(default=0.0, ge=0, le=1000)
     spike_client: str = "203.0.113.9"
 
@@ -116,7 +115,6 @@ class Admin:
         values = {
             "pms-type": self._agent.pms_type,
             "rate-limit": self._agent.limiter.per_minute,
-            "scale": self._agent.replicas,
         }
         name = request.match_info["name"]
         if name not in values:
@@ -130,8 +128,6 @@ class Admin:
                 self._agent.pms_type = PmsTypeBody.model_validate_json(body).value
             case "rate-limit":
                 self._agent.limiter.per_minute = NumberBody.model_validate_json(body).value
-            case "scale":
-                self._agent.replicas = NumberBody.model_validate_json(body).value
         return await self._setting(request)
 
     async def _block(self, request: web.Request) -> web.Response:

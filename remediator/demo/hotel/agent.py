@@ -33,12 +33,10 @@ class Pms(Protocol):
 class Fault:
     """Trouble put in on purpose.
 
-    A share of requests fails while fewer than `replicas_needed` replicas serve; one client
-    sends `spike_per_second` requests.
+    A share of guests' requests fails; one client sends `spike_per_second` requests.
     """
 
     error_share: float = 0.0
-    replicas_needed: int = 0
     spike_per_second: float = 0.0
     spike_client: str = "203.0.113.9"
 
@@ -73,7 +71,6 @@ class HotelAgent:
         self.limiter = RateLimiter(settings.rate_limit_per_minute, now)
         self.metrics = HotelMetrics(lambda: self.breaker.state, settings.pms_circuit_breaker_open_value)
         self.pms_type: PmsType = settings.pms_type
-        self.replicas = 1
         self.fault = Fault()
         self.blocked: set[str] = set()
 
@@ -95,7 +92,7 @@ class HotelAgent:
         """
         self.metrics.orchestrator_requests.labels(endpoint=_ENDPOINT).inc()
         try:
-            if random.random() < self._error_share():  # noqa: S311  (a demo's fault, not a secret)
+            if random.random() < self.fault.error_share:  # noqa: S311  (a demo's fault, not a secret)
                 raise UnavailableError("overload")  # noqa: TRY301  (counted below with the others)
             return await self._answer(checkin)
         except UnavailableError as error:
@@ -116,10 +113,6 @@ class HotelAgent:
             return False
         self.metrics.limited(client)
         return True
-
-    def _error_share(self) -> float:
-        relieved = 0 < self.fault.replicas_needed <= self.replicas
-        return 0.0 if relieved else self.fault.error_share
 
     async def _answer(self, checkin: str) -> Availability:
         if self.degraded:
