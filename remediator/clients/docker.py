@@ -1,0 +1,218 @@
+"""Talks to a container engine through the docker SDK, in threads, each call with a deadline.
+
+A call that runs out of time goes on in its thread: nobody knows then whether it happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import docker
+import docker.errors
+import requests.exceptions
+
+from remediator.clients.errors import ClientError, Fault
+
+_THREADS = 8
+_LOG_CAP_BYTES = 64 * 1024 * 1024
+SERVICE_LABEL = "com.docker.compose.service"
+PROJECT_LABEL = "com.docker.compose.project"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerState:
+    """What an inspection shows. `started_at` is None when it never ran; `health` empty without a check."""
+
+    id: str
+    name: str
+    state: str
+    running: bool
+    health: str
+    started_at: datetime | None
+    image: str
+    exit_code: int | None
+    env: Mapping[str, str]
+    raw: Mapping[str, Any] = field(repr=False)
+
+
+class DockerEngine:
+    """One container engine, by its address. Connects at each call, not before."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="docker")
+
+    async def inspect(self, name: str, within: timedelta) -> ContainerState:
+        """Look at one container.
+
+        Raises:
+            ClientError: REFUSED when there is none of that name.
+        """
+        raw = await self._ask(lambda client: client.api.inspect_container(name), within)
+        return _state(raw)
+
+    async def by_service(self, service: str, project: str | None, within: timedelta) -> tuple[str, ...]:
+        """Return the names of a compose service's containers, running or not, in order."""
+        labels = [f"{SERVICE_LABEL}={service}"]
+        if project is not None:
+            labels.append(f"{PROJECT_LABEL}={project}")
+        found = await self._ask(
+            lambda client: client.api.containers(all=True, filters={"label": labels}), within
+        )
+        return tuple(sorted(entry["Names"][0].lstrip("/") for entry in found))
+
+    async def restart(self, name: str, grace: timedelta, within: timedelta) -> None:
+        """Stop it, killing it after `grace`, and start it."""
+        await self._ask(lambda client: client.api.restart(name, timeout=_whole(grace)), within)
+
+    async def start(self, name: str, within: timedelta) -> None:
+        """Start it; one that runs is left alone."""
+        await self._ask(lambda client: client.api.start(name), within)
+
+    async def stop(self, name: str, grace: timedelta, within: timedelta) -> None:
+        """Stop it, killing it after `grace`; one that does not run is left alone."""
+        await self._ask(lambda client: client.api.stop(name, timeout=_whole(grace)), within)
+
+    async def rename(self, name: str, new_name: str, within: timedelta) -> None:
+        """Give it another name."""
+        await self._ask(lambda client: client.api.rename(name, new_name), within)
+
+    async def remove(self, name: str, within: timedelta) -> None:
+        """Remove it, running or not; its volumes stay."""
+        await self._ask(lambda client: client.api.remove_container(name, force=True), within)
+
+    async def create(
+        self, name: str, config: Mapping[str, Any], networks: Mapping[str, Any], within: timedelta
+    ) -> str:
+        """Make a container from a raw configuration and connect further networks; return its id."""
+
+        def work(client: docker.DockerClient) -> str:
+            # The SDK's stubs leave this one untyped.
+            made = client.api.create_container_from_config(dict(config), name)  # type: ignore[no-untyped-call]
+            for network, endpoint in networks.items():
+                client.api.connect_container_to_network(made["Id"], network, **endpoint)
+            return str(made["Id"])
+
+        return await self._ask(work, within)
+
+    async def logs(
+        self,
+        name: str,
+        *,
+        since: datetime | None,
+        tail: int | None,
+        take: Callable[[bytes], None],
+        within: timedelta,
+    ) -> bool:
+        """Hand what it wrote to `take`, in pieces, from a thread; False when not all could be read."""
+        ends_at = time.monotonic() + within.total_seconds() * 0.9
+
+        def work(client: docker.DockerClient) -> bool:
+            wanted: dict[str, Any] = {"stream": True, "tail": "all" if tail is None else tail}
+            if since is not None:
+                wanted["since"] = since.timestamp()
+            read = 0
+            for piece in client.api.logs(name, **wanted):
+                take(piece)
+                read += len(piece)
+                if read > _LOG_CAP_BYTES or time.monotonic() > ends_at:
+                    return False
+            return True
+
+        return await self._ask(work, within)
+
+    def close(self) -> None:
+        """Give the threads back; a call under way is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _ask(self, work: Callable[[docker.DockerClient], T], within: timedelta) -> T:
+        seconds = within.total_seconds()
+
+        def in_thread() -> T:
+            try:
+                client = docker.DockerClient(base_url=self._host, version="auto", timeout=_whole(within) + 1)
+            except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+                why = _first_line(error)
+                raise ClientError(Fault.NOT_SENT, f"the container engine can't be reached: {why}") from None
+            try:
+                return work(client)
+            except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+                raise _fault(error) from None
+            finally:
+                client.close()
+
+        future = self._pool.submit(in_thread)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
+        except TimeoutError:
+            if future.cancelled():
+                # It was still waiting for a thread.
+                raise ClientError(Fault.NOT_SENT, "too many calls to the container engine hang") from None
+            raise ClientError(
+                Fault.TIMED_OUT, f"the container engine did not answer within {seconds:g}s"
+            ) from None
+
+
+def _fault(error: Exception) -> ClientError:
+    text = _first_line(error)
+    if isinstance(error, docker.errors.NotFound):
+        return ClientError(Fault.REFUSED, text)
+    if isinstance(error, docker.errors.APIError):
+        return ClientError(Fault.UNEXPECTED, text)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return ClientError(Fault.NOT_SENT, text)
+    if isinstance(error, requests.exceptions.Timeout):
+        return ClientError(Fault.TIMED_OUT, "the container engine did not answer in time")
+    if isinstance(error, docker.errors.DockerException):
+        return ClientError(Fault.UNEXPECTED, text)
+    return ClientError(Fault.LOST, f"the connection to the container engine broke: {text}")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error.explanation or error) if isinstance(error, docker.errors.APIError) else str(error)
+    return (text.splitlines() or [type(error).__name__])[0][:500]
+
+
+def _whole(duration: timedelta) -> int:
+    """Whole seconds, rounded up: the engine counts in those."""
+    return -int(-duration.total_seconds() // 1)
+
+
+def _state(raw: Mapping[str, Any]) -> ContainerState:
+    state = raw.get("State") or {}
+    config = raw.get("Config") or {}
+    return ContainerState(
+        id=raw["Id"],
+        name=str(raw.get("Name", "")).lstrip("/"),
+        state=str(state.get("Status", "")),
+        running=bool(state.get("Running")),
+        health=str((state.get("Health") or {}).get("Status") or ""),
+        started_at=_moment(state.get("StartedAt")),
+        image=str(config.get("Image") or ""),
+        exit_code=state.get("ExitCode"),
+        env=split_env(config.get("Env") or ()),
+        raw=raw,
+    )
+
+
+def split_env(entries: Sequence[str]) -> dict[str, str]:
+    """Read `NAME=value` entries."""
+    return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
+
+
+def _moment(text: Any) -> datetime | None:
+    """Read the engine's time, which has nanoseconds; the year 1 says never."""
+    if not isinstance(text, str) or text.startswith("0001-"):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
