@@ -76,7 +76,8 @@ def _problem(
     what, fix = _words(fault)
     # What a union or a shorthand adds to the path is no part of the file.
     subject = ".".join(str(part) for part in source.deepest(path))
-    return source.problem(path, f"{subject}: {what}" if subject else what, fix)
+    about_key = last == "[key]"
+    return source.problem(path, f"{subject}: {what}" if subject else what, fix, at_key=about_key)
 
 
 def _words(fault: ErrorDetails) -> tuple[str, str]:

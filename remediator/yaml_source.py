@@ -201,7 +201,7 @@ class _Reader:
             self._fault(node, "a key is a list or a mapping", "put a template, {{ … }}, in quotes")
         elif node.tag != f"{_CORE}str":
             self._fault(node, f"key {node.value!r} is not text", "put it in quotes")
-        elif node.value == "<<" and node.style is None:
+        elif node.value == "<<" and not node.style:
             self._fault(node, "merge keys (<<) are not YAML 1.2", "write the keys out")
         else:
             return str(node.value)

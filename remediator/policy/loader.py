@@ -159,12 +159,12 @@ def _matchers(checking: Checking, document: Policy) -> tuple[Matcher, ...]:
 def _guards(checking: Checking, document: Policy) -> tuple[LoadedGuard, ...]:
     found = [_guard(checking, at, use) for at, use in enumerate(document.guards)]
     guards = tuple(guard for guard in found if guard is not None)
-    approvals = [guard for guard in guards if isinstance(guard.params, Approval)]
-    for guard in approvals:
-        assert isinstance(guard.params, Approval)  # noqa: S101  (tells the type checker)
-        check_approvers(checking, ("guards", guard.index, guard.name), guard.params)
     for guard in guards:
-        if getattr(guard.params, "otherwise", None) == "approval" and not approvals:
+        if isinstance(guard.params, Approval):
+            check_approvers(checking, ("guards", guard.index, guard.name), guard.params)
+    asks = any("approval" in use for use in document.guards)
+    for guard in guards:
+        if getattr(guard.params, "otherwise", None) == "approval" and not asks:
             path: NodePath = ("guards", guard.index, guard.name, "otherwise")
             fix = "add an approval guard that says from whom"
             checking.error(path, "asks for approval outside the window, but names no approvers", fix)
