@@ -1,0 +1,91 @@
+"""The demo's agent and PMS as processes of their own, and the commands that act on them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from remediator.demo import ctl
+from remediator.demo.pms_process import PmsProcess
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def port() -> int:
+    return _free_port()
+
+
+@pytest.fixture
+def pms(tmp_path: Path, port: int) -> Iterator[PmsProcess]:
+    process = PmsProcess(tmp_path)
+    process.set_up(port, os.getpid())
+    process.start()
+    yield process
+    process.stop(gently=False)
+
+
+def _restart(folder: Path) -> None:
+    command = [sys.executable, "-m", "remediator.demo.ctl", "restart-pms", "--state", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def _health(port: int) -> int:
+    return httpx.get(f"http://127.0.0.1:{port}/api/health", trust_env=False).status_code
+
+
+def test_the_restart_command_brings_a_killed_pms_back(pms: PmsProcess, port: int, tmp_path: Path) -> None:
+    before = pms.pid
+    pms.stop(gently=False)
+    assert pms.pid is None
+    with pytest.raises(httpx.ConnectError):
+        _health(port)
+    _restart(tmp_path)
+    assert pms.pid not in (None, before)
+    assert _health(port) == 200
+
+
+def test_what_is_broken_stays_broken_over_a_restart(pms: PmsProcess, port: int, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{port}/admin/break"
+    httpx.post(url, json={"mode": "down"}, trust_env=False).raise_for_status()
+    _restart(tmp_path)
+    assert _health(port) == 503
+    httpx.post(url, json={"mode": "off"}, trust_env=False).raise_for_status()
+    assert _health(port) == 200
+
+
+def test_a_pid_file_that_names_another_process_is_not_believed(tmp_path: Path) -> None:
+    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        (tmp_path / "pms.pid").write_text(str(bystander.pid))
+        PmsProcess(tmp_path).stop(gently=False)
+        assert bystander.poll() is None
+    finally:
+        bystander.communicate(b"\n", timeout=10)
+
+
+@pytest.mark.parametrize("module", ["remediator.demo.pms", "remediator.demo.hotel"])
+def test_ends_when_its_owner_is_gone(module: str, port: int) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", module, "--port", str(port), "--owner", str(owner.pid)])
+    owner.communicate(b"\n", timeout=10)
+    assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("address", ["not-an-address", "192.0.2.1/../../settings/pms-type", "--help; reboot"])
+def test_block_address_takes_addresses_only(address: str) -> None:
+    with pytest.raises(SystemExit):
+        ctl.main(["block-address", address, "--agent-url", "http://127.0.0.1:9"])
