@@ -18,6 +18,7 @@ from remediator.errors import RemediatorError
 from remediator.policy.expressions import ExpressionError, Scope, Template, is_template, split_template
 from remediator.policy.reads import Read
 
+MAX_LENGTH_CHARS = 4000
 # What an escaped value has to survive: it comes back whole only from a double-quoted string.
 _PROBE = "remediator\"\\\n`'"
 _EQUALITY = (promql.MatchOp.Equal, promql.MatchOp.NotEqual)
@@ -78,6 +79,8 @@ def check_promql(text: str) -> str | None:
 
     It must give an instant vector or a scalar.
     """
+    if len(text) > MAX_LENGTH_CHARS:
+        return f"is longer than {MAX_LENGTH_CHARS} characters; move it into a recording rule"
     try:
         tree = promql.parse(text)
     except ValueError as error:
@@ -203,5 +206,7 @@ class PromQLField:
     """Marks a parameter that holds PromQL, so that it is rendered with escapes."""
 
 
-PromQLSource = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_validate), PromQLField()]
+PromQLSource = Annotated[
+    str, Field(min_length=1, max_length=MAX_LENGTH_CHARS), AfterValidator(_validate), PromQLField()
+]
 """A parameter of a guard or an action that holds PromQL."""

@@ -44,6 +44,7 @@ def test_queries_that_can_be_asked(text: str) -> None:
         ("x[5m]", "is a range"),
         ("(x[5m:1m])", "is a range"),
         ('"x"', "is a string"),
+        ("(" * 5000, "longer than"),
     ],
 )
 def test_faults_are_said(text: str, why: str) -> None:
