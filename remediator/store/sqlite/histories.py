@@ -1,0 +1,88 @@
+"""History for guards: starts, finishes, live runs and those who wait, each by one indexed query."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from remediator.runs.history import Finish, History, LiveRun, Start, Waiting
+from remediator.runs.records import Claim, Hold, Lease
+from remediator.runs.states import TERMINAL, RunState
+
+_TERMINAL = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
+_LIVE = "'running', 'verifying', 'reverting'"
+
+
+def history_of(
+    connection: sqlite3.Connection,
+    *,
+    since: str,
+    policy: str,
+    shadow: bool,
+    claims: tuple[Claim, ...],
+    leases: tuple[Lease, ...],
+    holds: tuple[Hold, ...],
+) -> History:
+    """Gather a history that reaches back to `since`."""
+    return History(
+        starts=_shadow_starts(connection, since) if shadow else _starts(connection, since),
+        finishes=_finishes(connection, since),
+        breaker_closed_at=_breaker_closed_at(connection, policy),
+        live=_live(connection),
+        claims=claims,
+        leases=leases,
+        holds=holds,
+        waiting=_waiting(connection),
+    )
+
+
+def _starts(connection: sqlite3.Connection, since: str) -> tuple[Start, ...]:
+    rows = connection.execute(
+        "SELECT started_at, policy, target, id FROM runs"
+        " WHERE kind = 'remediation' AND started_at >= ? ORDER BY started_at DESC, id DESC",
+        (since,),
+    )
+    return tuple(Start(datetime.fromisoformat(at), policy, target, run) for at, policy, target, run in rows)
+
+
+def _shadow_starts(connection: sqlite3.Connection, since: str) -> tuple[Start, ...]:
+    rows = connection.execute(
+        "SELECT at, policy, target FROM shadow_starts WHERE at >= ? ORDER BY at DESC, id DESC", (since,)
+    )
+    return tuple(Start(datetime.fromisoformat(at), policy, target, 0) for at, policy, target in rows)
+
+
+def _finishes(connection: sqlite3.Connection, since: str) -> tuple[Finish, ...]:
+    rows = connection.execute(
+        "SELECT finished_at, policy, target, id, state, relapsed_at FROM runs"
+        f" WHERE kind = 'remediation' AND finished_at >= ? AND state IN ({_TERMINAL})"
+        " ORDER BY finished_at DESC, id DESC",
+        (since,),
+    )
+    return tuple(
+        Finish(datetime.fromisoformat(at), policy, target, run, RunState(state), relapsed is not None)
+        for at, policy, target, run, state, relapsed in rows
+    )
+
+
+def _breaker_closed_at(connection: sqlite3.Connection, policy: str) -> datetime | None:
+    row = connection.execute("SELECT max(at) FROM breaker_closings WHERE policy = ?", (policy,)).fetchone()
+    return datetime.fromisoformat(row[0]) if row[0] else None
+
+
+def _live(connection: sqlite3.Connection) -> tuple[LiveRun, ...]:
+    rows = connection.execute(
+        f"SELECT id, policy, target, state FROM runs WHERE finished_at IS NULL AND state IN ({_LIVE})"
+    )
+    return tuple(LiveRun(run, policy, target, RunState(state)) for run, policy, target, state in rows)
+
+
+def _waiting(connection: sqlite3.Connection) -> tuple[Waiting, ...]:
+    rows = connection.execute(
+        "SELECT id, policy, target, priority, created_at FROM admissions"
+        " WHERE done = 0 AND reason = 'target_busy' ORDER BY priority, id"
+    )
+    return tuple(
+        Waiting(admission, policy, target, priority, datetime.fromisoformat(since))
+        for admission, policy, target, priority, since in rows
+    )

@@ -1,0 +1,193 @@
+"""What can be asked of a connection. Hot queries are fixed SQL; pages are built from checked names."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from remediator.runs.audit import AuditRow
+from remediator.runs.history import History
+from remediator.runs.records import (
+    Admission,
+    ApprovalRequest,
+    Claim,
+    Episode,
+    Hold,
+    Lease,
+    PolicyVersion,
+    Receipt,
+    Run,
+    StepRecord,
+    Timer,
+    Vote,
+)
+from remediator.runs.states import TERMINAL
+from remediator.store.base import Filter, Order
+from remediator.store.sqlite.histories import history_of
+from remediator.store.sqlite.pages import AUDIT_COLUMNS, audit_page, page_clauses, to_audit_row
+from remediator.store.sqlite.rows import TABLES, to_text
+
+R = TypeVar("R")
+
+_TERMINAL = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
+_STANDING = "('open', 'overdue')"
+
+
+class SqliteReads:
+    """Reads on one connection, within whatever transaction it is in."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def get(self, kind: type[R], record_id: int) -> R | None:
+        """Return one record by id."""
+        return self._one(kind, "id = ?", record_id)
+
+    def select(self, kind: type[R], where: Filter) -> list[R]:
+        """Return a page of records."""
+        table = TABLES[kind]
+        clauses, values = page_clauses(where, {*table.names}, "id", table.time)
+        direction = "DESC" if where.order is Order.NEWEST else "ASC"
+        return self._many(kind, f"{clauses} ORDER BY id {direction} LIMIT ?", *values, where.limit)
+
+    def open_episode(self, source: str, fingerprint: str) -> Episode | None:
+        """Return the open episode of an identity."""
+        return self._one(Episode, "source = ? AND fingerprint = ? AND closed_at IS NULL", source, fingerprint)
+
+    def last_closed_episode(self, source: str, fingerprint: str) -> Episode | None:
+        """Return the episode of an identity that closed last."""
+        clause = "source = ? AND fingerprint = ? AND closed_at IS NOT NULL ORDER BY closed_at DESC, id DESC"
+        return self._one(Episode, clause, source, fingerprint)
+
+    def open_episodes(self, source: str | None = None) -> list[Episode]:
+        """Return all open episodes, oldest first."""
+        if source is None:
+            return self._many(Episode, "closed_at IS NULL ORDER BY id")
+        return self._many(Episode, "closed_at IS NULL AND source = ? ORDER BY id", source)
+
+    def last_late_receipt(self, source: str, fingerprint: str, since: datetime) -> Receipt | None:
+        """Return the newest receipt handled as `late` for an identity, received after `since`."""
+        clause = "source = ? AND fingerprint = ? AND handling = 'late' AND received_at >= ? ORDER BY id DESC"
+        return self._one(Receipt, clause, source, fingerprint, to_text(since))
+
+    def admission(self, episode_id: int, policy: str) -> Admission | None:
+        """Return the admission of an (episode, policy) pair."""
+        return self._one(Admission, "episode_id = ? AND policy = ?", episode_id, policy)
+
+    def admissions_of_episode(self, episode_id: int) -> list[Admission]:
+        """Return all admissions of an episode."""
+        return self._many(Admission, "episode_id = ? ORDER BY id", episode_id)
+
+    def history(self, *, now: datetime, since: datetime, policy: str, shadow: bool) -> History:
+        """Gather what a decision may look at."""
+        leases = self._many(Lease, f"state IN {_STANDING} ORDER BY id")
+        return history_of(
+            self._connection,
+            since=to_text(since),
+            policy=policy,
+            shadow=shadow,
+            claims=tuple(self.claims()),
+            leases=tuple(leases),
+            holds=tuple(self.active_holds(now)),
+        )
+
+    def live_run(self, policy: str, target: str) -> Run | None:
+        """Return the remediation run of (policy, target) that is not terminal, if any."""
+        clause = (
+            f"policy = ? AND target = ? AND kind = 'remediation' AND state NOT IN ({_TERMINAL}) ORDER BY id"
+        )
+        return self._one(Run, clause, policy, target)
+
+    def leased_run(self, policy: str, target: str) -> Run | None:
+        """Return the newest run of (policy, target) whose lease is open or overdue, if any."""
+        clause = f"policy = ? AND target = ? AND lease IN {_STANDING} ORDER BY id DESC"
+        return self._one(Run, clause, policy, target)
+
+    def runs_serving(self, episode_id: int) -> list[Run]:
+        """Return the runs that an episode started or joined."""
+        clause = "id IN (SELECT run_id FROM run_episodes WHERE episode_id = ?) ORDER BY id"
+        return self._many(Run, clause, episode_id)
+
+    def episodes_of_run(self, run_id: int) -> list[Episode]:
+        """Return the episodes that a run serves."""
+        clause = "id IN (SELECT episode_id FROM run_episodes WHERE run_id = ?) ORDER BY id"
+        return self._many(Episode, clause, run_id)
+
+    def child_runs(self, run_id: int) -> list[Run]:
+        """Return the revert runs of a run, oldest first."""
+        return self._many(Run, "parent_run_id = ? ORDER BY id", run_id)
+
+    def steps_of_run(self, run_id: int) -> list[StepRecord]:
+        """Return a run's steps in the order they were started."""
+        return self._many(StepRecord, "run_id = ? ORDER BY id", run_id)
+
+    def leases_of_run(self, run_id: int) -> list[Lease]:
+        """Return the leases that a run opened, oldest first."""
+        return self._many(Lease, "run_id = ? ORDER BY id", run_id)
+
+    def open_lease(self, resource: str, attribute: str) -> Lease | None:
+        """Return the open or overdue lease on an attribute."""
+        return self._one(Lease, "resource = ? AND attribute = ? AND closed_at IS NULL", resource, attribute)
+
+    def approval_of_run(self, run_id: int) -> ApprovalRequest | None:
+        """Return a run's newest approval request."""
+        return self._one(ApprovalRequest, "run_id = ? ORDER BY id DESC", run_id)
+
+    def votes(self, approval_id: int) -> list[Vote]:
+        """Return the votes on a request, oldest first."""
+        return self._many(Vote, "approval_id = ? ORDER BY id", approval_id)
+
+    def active_holds(self, now: datetime) -> list[Hold]:
+        """Return holds neither removed nor expired."""
+        clause = "removed_at IS NULL AND (expires_at IS NULL OR expires_at > ?) ORDER BY id"
+        return self._many(Hold, clause, to_text(now))
+
+    def claims(self) -> list[Claim]:
+        """Return all locks held."""
+        return self._many(Claim, "1 ORDER BY resource")
+
+    def due_timers(self, now: datetime, limit: int) -> list[Timer]:
+        """Return due timers, lower priority number first, then older."""
+        return self._many(Timer, "due_at <= ? ORDER BY priority, due_at LIMIT ?", to_text(now), limit)
+
+    def next_due_at(self) -> datetime | None:
+        """Return when the earliest timer is due."""
+        row = self._connection.execute("SELECT min(due_at) FROM timers").fetchone()
+        return datetime.fromisoformat(row[0]) if row[0] else None
+
+    def audit_rows(self, where: Filter) -> list[AuditRow]:
+        """Return a page of the audit log."""
+        return audit_page(self._connection, where)
+
+    def audit_head(self) -> AuditRow | None:
+        """Return the newest audit row."""
+        row = self._connection.execute(
+            f"SELECT {AUDIT_COLUMNS} FROM audit ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        return to_audit_row(row) if row else None
+
+    def policy_version(self, content_hash: str) -> PolicyVersion | None:
+        """Return a policy's document by hash."""
+        return self._one(PolicyVersion, "hash = ?", content_hash)
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Return what gauges show."""
+        states = self._connection.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall()
+        leases = self._connection.execute(
+            f"SELECT policy, count(*) FROM leases WHERE state IN {_STANDING} GROUP BY policy"
+        ).fetchall()
+        head = self._connection.execute("SELECT max(sequence) FROM audit").fetchone()[0]
+        return {"runs_in_state": dict(states), "leases_open": dict(leases), "audit": {"head": head or 0}}
+
+    def _one(self, kind: type[R], clause: str, *values: Any) -> R | None:
+        table = TABLES[kind]
+        sql = f"SELECT {', '.join(table.names)} FROM {table.name} WHERE {clause} LIMIT 1"
+        row = self._connection.execute(sql, values).fetchone()
+        return table.decode(row) if row else None
+
+    def _many(self, kind: type[R], clause: str, *values: Any) -> list[R]:
+        table = TABLES[kind]
+        sql = f"SELECT {', '.join(table.names)} FROM {table.name} WHERE {clause}"
+        return [table.decode(row) for row in self._connection.execute(sql, values)]

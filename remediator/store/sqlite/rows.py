@@ -1,0 +1,167 @@
+"""Records to rows and back: one dataclass a table, one field a column."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, TypeAdapter
+
+from remediator.runs.records import (
+    Admission,
+    ApprovalRequest,
+    Claim,
+    DecisionRecord,
+    Delivery,
+    Episode,
+    Hold,
+    Lease,
+    PolicyVersion,
+    Quarantined,
+    Receipt,
+    Run,
+    StepRecord,
+    Timer,
+    Vote,
+)
+
+R = TypeVar("R")
+Encode = Callable[[Any], Any]
+Decode = Callable[[Any], Any]
+
+
+def to_text(moment: datetime) -> str:
+    """Write a time as fixed-width UTC text, so that text order is time order."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def from_text(text: str) -> datetime:
+    """Read what `to_text` wrote."""
+    return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How one field is kept."""
+
+    field: str
+    name: str
+    sql_type: str
+    nullable: bool
+    choices: tuple[str, ...]
+    encode: Encode
+    decode: Decode
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[R]):
+    """How one kind of record is kept. `time` is the column that lists filter by."""
+
+    name: str
+    kind: type[R]
+    columns: tuple[Column, ...]
+    time: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def encode(self, record: R) -> list[Any]:
+        """Return a record's values in column order."""
+        return [column.encode(getattr(record, column.field)) for column in self.columns]
+
+    def decode(self, row: tuple[Any, ...]) -> R:
+        """Return the record of a row selected in column order."""
+        pairs = zip(self.columns, row, strict=True)
+        return self.kind(**{column.field: column.decode(value) for column, value in pairs})
+
+
+def _plain(value: Any) -> Any:
+    return value
+
+
+def _column(field: str, hint: Any) -> Column:
+    options = [part for part in get_args(hint) if part is not NoneType]
+    nullable = get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint)
+    kind = options[0] if nullable and len(options) == 1 else hint
+    name = field.rstrip("_") if field.endswith("_") else field
+    if name == "from":
+        name = "asked"
+    if isinstance(kind, type):
+        if issubclass(kind, StrEnum):
+            choices = tuple(str(member) for member in kind)
+            return Column(field, name, "TEXT", nullable, choices, _or_none(str), _or_none(kind))
+        if kind is bool:
+            return Column(field, name, "INTEGER", nullable, (), _or_none(int), _or_none(bool))
+        if kind is int:
+            return Column(field, name, "INTEGER", nullable, (), _plain, _plain)
+        if kind is float:
+            return Column(field, name, "REAL", nullable, (), _plain, _plain)
+        if kind is str:
+            return Column(field, name, "TEXT", nullable, (), _plain, _plain)
+        if kind is datetime:
+            return Column(field, name, "TEXT", nullable, (), _or_none(to_text), _or_none(from_text))
+    return _json_column(field, name, kind, nullable=nullable or kind is Any)
+
+
+def _json_column(field: str, name: str, kind: Any, *, nullable: bool) -> Column:
+    if kind is Any or kind == Mapping[str, str]:
+        return Column(field, name, "TEXT", nullable, (), _or_none(_dumps), _or_none(json.loads))
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+
+    def encode(value: Any) -> str:
+        if isinstance(value, BaseModel):
+            return value.model_dump_json(by_alias=True)
+        return adapter.dump_json(value).decode()
+
+    return Column(field, name, "TEXT", nullable, (), _or_none(encode), _or_none(adapter.validate_json))
+
+
+def _or_none(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else change(value)
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_jsonable)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _table(name: str, kind: type[R], time: str) -> Table[R]:
+    hints = get_type_hints(kind)
+    columns = tuple(_column(field.name, hints[field.name]) for field in fields(kind))  # type: ignore[arg-type]
+    return Table(name, kind, columns, time)
+
+
+TABLES: Mapping[type[Any], Table[Any]] = {
+    table.kind: table
+    for table in (
+        _table("deliveries", Delivery, "received_at"),
+        _table("quarantine", Quarantined, "received_at"),
+        _table("receipts", Receipt, "received_at"),
+        _table("episodes", Episode, "opened_at"),
+        _table("admissions", Admission, "created_at"),
+        _table("decisions", DecisionRecord, "at"),
+        _table("runs", Run, "created_at"),
+        _table("steps", StepRecord, "started_at"),
+        _table("claims", Claim, "claimed_at"),
+        _table("leases", Lease, "opened_at"),
+        _table("approvals", ApprovalRequest, "requested_at"),
+        _table("votes", Vote, "at"),
+        _table("holds", Hold, "created_at"),
+        _table("timers", Timer, "due_at"),
+        _table("policy_versions", PolicyVersion, "first_seen_at"),
+    )
+}

@@ -1,0 +1,139 @@
+"""The schema, as SQL: tables from the records, then indexes, views and the triggers of the audit log."""
+
+from __future__ import annotations
+
+from remediator.store.sqlite.rows import TABLES, Column, Table
+
+_REFERENCES = {
+    "delivery_id": "deliveries(id)",
+    "episode_id": "episodes(id)",
+    "admission_id": "admissions(id)",
+    "run_id": "runs(id)",
+    "parent_run_id": "runs(id)",
+    "approval_id": "approvals(id)",
+}
+_KEYS = {"claims": "resource", "policy_versions": "hash", "timers": "kind, subject_id"}
+
+_AUDIT = """
+CREATE TABLE audit (
+  sequence INTEGER PRIMARY KEY,
+  at TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  source TEXT,
+  alertname TEXT,
+  policy TEXT,
+  target TEXT,
+  episode_id INTEGER,
+  run_id INTEGER,
+  detail TEXT NOT NULL,
+  previous_hash TEXT NOT NULL,
+  hash TEXT NOT NULL
+)
+"""
+_OTHER_TABLES = (
+    _AUDIT,
+    """CREATE TABLE audit_checkpoints (
+         sequence INTEGER PRIMARY KEY, hash TEXT NOT NULL, archived_to TEXT NOT NULL, at TEXT NOT NULL)""",
+    """CREATE TABLE run_episodes (
+         run_id INTEGER NOT NULL REFERENCES runs(id), episode_id INTEGER NOT NULL REFERENCES episodes(id),
+         joined_at TEXT NOT NULL, PRIMARY KEY (run_id, episode_id)) WITHOUT ROWID""",
+    """CREATE TABLE shadow_starts (
+         id INTEGER PRIMARY KEY, at TEXT NOT NULL, policy TEXT NOT NULL, target TEXT NOT NULL,
+         episode_id INTEGER REFERENCES episodes(id))""",
+    """CREATE TABLE breaker_closings (
+         id INTEGER PRIMARY KEY, at TEXT NOT NULL, policy TEXT NOT NULL, actor TEXT NOT NULL)""",
+)
+_INDEXES = (
+    "CREATE UNIQUE INDEX one_open_episode ON episodes(source, fingerprint) WHERE closed_at IS NULL",
+    "CREATE INDEX episodes_closed ON episodes(source, fingerprint, closed_at)",
+    "CREATE UNIQUE INDEX one_admission ON admissions(episode_id, policy)",
+    "CREATE INDEX admissions_waiting ON admissions(reason) WHERE done = 0",
+    "CREATE INDEX receipts_identity ON receipts(source, fingerprint, id)",
+    "CREATE INDEX decisions_episode ON decisions(episode_id)",
+    "CREATE INDEX decisions_policy ON decisions(policy, id)",
+    "CREATE INDEX runs_started ON runs(started_at) WHERE kind = 'remediation'",
+    "CREATE INDEX runs_finished ON runs(policy, finished_at)",
+    "CREATE INDEX runs_target ON runs(policy, target, state)",
+    "CREATE INDEX runs_parent ON runs(parent_run_id) WHERE parent_run_id IS NOT NULL",
+    "CREATE INDEX runs_live ON runs(state) WHERE finished_at IS NULL",
+    "CREATE INDEX runs_leased ON runs(policy, target, lease) WHERE lease IS NOT NULL",
+    "CREATE INDEX run_episodes_episode ON run_episodes(episode_id)",
+    "CREATE INDEX steps_run ON steps(run_id, id)",
+    "CREATE INDEX claims_run ON claims(run_id)",
+    "CREATE UNIQUE INDEX one_open_lease ON leases(resource, attribute) WHERE closed_at IS NULL",
+    "CREATE INDEX leases_run ON leases(run_id)",
+    "CREATE INDEX approvals_run ON approvals(run_id, id)",
+    "CREATE UNIQUE INDEX one_vote_each ON votes(approval_id, actor)",
+    "CREATE INDEX holds_active ON holds(removed_at, expires_at)",
+    "CREATE INDEX timers_due ON timers(due_at, priority)",
+    "CREATE INDEX shadow_starts_at ON shadow_starts(at)",
+    "CREATE INDEX breaker_closings_policy ON breaker_closings(policy, at)",
+    "CREATE INDEX audit_run ON audit(run_id, sequence) WHERE run_id IS NOT NULL",
+    "CREATE INDEX audit_episode ON audit(episode_id, sequence) WHERE episode_id IS NOT NULL",
+    "CREATE INDEX audit_policy ON audit(policy, sequence) WHERE policy IS NOT NULL",
+    "CREATE INDEX audit_actor ON audit(actor, sequence)",
+    "CREATE INDEX audit_action ON audit(action, sequence)",
+)
+TRIGGERS = {
+    "audit_no_update": """CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
+         SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+    "audit_no_delete": """CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+         WHEN OLD.sequence > (SELECT COALESCE(MAX(sequence), 0) FROM audit_checkpoints) BEGIN
+         SELECT RAISE(ABORT, 'the audit log is append-only; prune archives up to a checkpoint'); END""",
+    "audit_search_insert": """CREATE TRIGGER audit_search_insert AFTER INSERT ON audit BEGIN
+         INSERT INTO audit_search(rowid, actor, action, source, alertname, policy, target, detail)
+         VALUES (NEW.sequence, NEW.actor, NEW.action, NEW.source, NEW.alertname, NEW.policy, NEW.target,
+                 NEW.detail); END""",
+}
+_SEARCH = """CREATE VIRTUAL TABLE audit_search USING fts5(
+  actor, action, source, alertname, policy, target, detail, content='audit', content_rowid='sequence')"""
+_VIEWS = (
+    """CREATE VIEW open_episodes AS
+         SELECT id, source, alertname, opened_at, last_seen_at, suppressed, acknowledged_by, labels
+         FROM episodes WHERE closed_at IS NULL""",
+    """CREATE VIEW run_history AS
+         SELECT runs.id, runs.kind, runs.policy, runs.target, runs.state, runs.reason, runs.detail,
+                runs.option, runs.lease, episodes.alertname, runs.created_at, runs.started_at,
+                runs.finished_at, runs.actor
+         FROM runs LEFT JOIN episodes ON episodes.id = runs.episode_id""",
+    """CREATE VIEW waiting_for_approval AS
+         SELECT runs.id AS run_id, runs.policy, runs.target, approvals.option, approvals.asked,
+                approvals.count, approvals.requested_at, approvals.expires_at, approvals.plan_hash
+         FROM approvals JOIN runs ON runs.id = approvals.run_id WHERE approvals.state = 'pending'""",
+    """CREATE VIEW why_blocked AS
+         SELECT admissions.policy, admissions.target, admissions.reason, episodes.alertname,
+                episodes.opened_at, timers.due_at AS next_look_at
+         FROM admissions JOIN episodes ON episodes.id = admissions.episode_id
+         LEFT JOIN timers ON timers.kind = 'decide' AND timers.subject_id = admissions.id
+         WHERE admissions.outcome = 'blocked' AND admissions.done = 0""",
+)
+
+
+def statements() -> list[str]:
+    """Return everything that makes an empty database into this one, in order."""
+    tables = [_create(table) for table in TABLES.values()]
+    return [*tables, *_OTHER_TABLES, _SEARCH, *_INDEXES, *TRIGGERS.values(), *_VIEWS]
+
+
+def _create(table: Table[object]) -> str:
+    columns = [_definition(column) for column in table.columns]
+    key = _KEYS.get(table.name)
+    if key is not None:
+        columns.append(f"PRIMARY KEY ({key})")
+    return f"CREATE TABLE {table.name} (\n  " + ",\n  ".join(columns) + "\n)"
+
+
+def _definition(column: Column) -> str:
+    if column.name == "id":
+        return "id INTEGER PRIMARY KEY"
+    parts = [column.name, column.sql_type]
+    if not column.nullable:
+        parts.append("NOT NULL")
+    if column.choices:
+        choices = ", ".join(f"'{choice}'" for choice in column.choices)
+        parts.append(f"CHECK ({column.name} IN ({choices}))")
+    reference = _REFERENCES.get(column.name)
+    if reference is not None:
+        parts.append(f"REFERENCES {reference}")
+    return " ".join(parts)

@@ -1,0 +1,172 @@
+"""The store: one writer, a few readers, one server at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import queue
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from remediator.runs.audit import AuditRow, ChainFault
+from remediator.store.base import Reads, StoreCorruptError, StoreUnavailableError, Tx
+from remediator.store.sqlite.migrations import migrate
+from remediator.store.sqlite.reads import SqliteReads
+from remediator.store.sqlite.verify import verify_audit
+from remediator.store.sqlite.writer import Writer
+
+T = TypeVar("T")
+_LOG = logging.getLogger("remediator.store")
+
+_READERS = 4
+Listener = Callable[[Sequence[AuditRow]], None]
+
+
+class SqliteStore:
+    """A database that this process serves. See `open_store`."""
+
+    def __init__(
+        self, path: Path, writer_connection: sqlite3.Connection, lock: int, chain_fault: ChainFault | None
+    ) -> None:
+        self._path = path
+        self._lock = lock
+        self._listeners: list[Listener] = []
+        self._loop = asyncio.get_running_loop()
+        self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        for _ in range(_READERS):
+            self._readers.put(open_reader(path))
+        self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-reader")
+        self._writer = Writer(writer_connection, self._committed)
+        self._closed = False
+        self.chain_fault = chain_fault
+        """The first fault of the audit log when it was opened, if any."""
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a transaction and return its result once it is durable."""
+        return await self._writer.write(work)
+
+    async def read(self, work: Callable[[Reads], T]) -> T:
+        """Run `work` on a snapshot that sees all that was committed before."""
+        if self._closed:
+            raise StoreUnavailableError("the store is closed")
+        return await self._loop.run_in_executor(self._pool, self._read, work)
+
+    def on_commit(self, listener: Listener) -> None:
+        """Call `listener` on the event loop with each commit's audit rows."""
+        self._listeners.append(listener)
+
+    async def verify_audit(self, head: tuple[int, str] | None = None) -> ChainFault | None:
+        """Walk the whole audit log from its last checkpoint."""
+        return await asyncio.to_thread(verify_database, self._path, head)
+
+    async def close(self) -> None:
+        """Finish what is queued and close; safe to repeat."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.close()
+        await asyncio.to_thread(self._pool.shutdown)
+        while not self._readers.empty():
+            self._readers.get().close()
+        os.close(self._lock)
+
+    def _read(self, work: Callable[[Reads], T]) -> T:
+        connection = self._readers.get()
+        try:
+            connection.execute("BEGIN")
+            try:
+                return work(SqliteReads(connection))
+            finally:
+                connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailableError(f"the database can't be read now: {error}") from error
+        finally:
+            self._readers.put(connection)
+
+    def _committed(self, rows: Sequence[AuditRow]) -> None:
+        for listener in self._listeners:
+            self._loop.call_soon_threadsafe(listener, rows)
+
+
+async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=1)) -> SqliteStore:
+    """Open a database for serving, made if it is not there.
+
+    Raises:
+        StoreCorruptError: when it is damaged, not a database, or of a newer version.
+        StoreUnavailableError: when another server has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _lock(path)
+    try:
+        connection, fault = await asyncio.to_thread(_open_checked, path, busy_timeout)
+    except BaseException:
+        os.close(lock)
+        raise
+    return SqliteStore(path, connection, lock, fault)
+
+
+def _lock(path: Path) -> int:
+    lock_path = path.with_name(path.name + ".lock")
+    descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StoreUnavailableError(
+            f"another server has {path} (it holds {lock_path}); stop it, or give this one its own database"
+        ) from None
+    return descriptor
+
+
+def _open_checked(path: Path, busy_timeout: timedelta) -> tuple[sqlite3.Connection, ChainFault | None]:
+    try:
+        connection = _connect(path, busy_timeout)
+        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            raise StoreCorruptError(_damaged(path, damage))
+        migrate(Database(connection), str(path))
+        return connection, verify_audit(connection)
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailableError(f"{path} can't be opened: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreCorruptError(_damaged(path, str(error))) from error
+
+
+def _damaged(path: Path, what: str) -> str:
+    return f"{path} is damaged: {what}; restore a backup, or move it away to begin with an empty one"
+
+
+def _connect(path: Path, busy_timeout: timedelta) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout = {round(busy_timeout.total_seconds() * 1000)}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open a database for reading only, beside a server or without one."""
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def verify_database(path: Path, head: tuple[int, str] | None = None) -> ChainFault | None:
+    """Verify the audit log of a database file; works beside a server."""
+    connection = open_reader(path)
+    try:
+        return verify_audit(connection, head=head)
+    finally:
+        connection.close()

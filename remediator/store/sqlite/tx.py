@@ -1,0 +1,161 @@
+"""One transaction: reads, and the writes of the engine."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from remediator.runs.audit import GENESIS_HASH, AuditEntry, AuditRow, chain
+from remediator.runs.records import PolicyVersion, Run, TimerKind
+from remediator.store.base import ConflictError
+from remediator.store.sqlite.reads import SqliteReads
+from remediator.store.sqlite.rows import TABLES, Table, to_text
+
+R = TypeVar("R", bound=Any)
+
+_WOKEN_REASONS = "'target_busy', 'lease_held', 'held', 'concurrency', 'global_limit'"
+_WAKE = f"""
+UPDATE timers SET due_at = ? WHERE due_at > ? AND (
+  (kind = 'decide' AND subject_id IN (
+    SELECT id FROM admissions WHERE done = 0 AND reason IN ({_WOKEN_REASONS})))
+  OR (kind = 'drive' AND subject_id IN (
+    SELECT id FROM runs WHERE state IN ('planned', 'held', 'reverting'))))
+"""
+_AUDIT_INSERT = f"INSERT INTO audit VALUES ({', '.join('?' * 13)})"
+
+
+class SqliteTx(SqliteReads):
+    """Writes on the one writing connection. `audited` are the rows appended so far."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.audited: list[AuditRow] = []
+
+    def add(self, record: R) -> R:
+        """Insert a record and return it with its id."""
+        table = TABLES[type(record)]
+        names = table.names[1:]
+        sql = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        cursor = self._run(sql, table.encode(record)[1:])
+        return replace(record, id=cursor.lastrowid)
+
+    def save(self, record: R) -> R:
+        """Overwrite a record by its id."""
+        if self._update(TABLES[type(record)], record, "id = ?", record.id) != 1:
+            raise ConflictError(f"there is no {type(record).__name__} {record.id} to save")
+        return record
+
+    def save_owned(self, run: Run) -> Run:
+        """Overwrite a run whose stored epoch is `run.epoch`."""
+        if self._update(TABLES[Run], run, "id = ? AND epoch = ?", run.id, run.epoch) != 1:
+            raise ConflictError(f"run {run.id} is no longer owned by this worker")
+        return run
+
+    def join(self, run_id: int, episode_id: int, at: datetime) -> bool:
+        """Link an episode to a run; False when it was already."""
+        cursor = self._run(
+            "INSERT OR IGNORE INTO run_episodes VALUES (?, ?, ?)", (run_id, episode_id, to_text(at))
+        )
+        return cursor.rowcount == 1
+
+    def claim(self, resources: Sequence[str], run_id: int, at: datetime) -> None:
+        """Take locks for a run, all or none; what the run already holds is kept."""
+        for resource in resources:
+            holder = self._connection.execute(
+                "SELECT run_id FROM claims WHERE resource = ?", (resource,)
+            ).fetchone()
+            if holder is not None and holder[0] != run_id:
+                raise ConflictError(f"{resource} is locked by run {holder[0]}")
+        for resource in resources:
+            self._run("INSERT OR IGNORE INTO claims VALUES (?, ?, ?)", (resource, run_id, to_text(at)))
+
+    def release(self, run_id: int) -> int:
+        """Give all of a run's locks back; returns how many."""
+        return self._run("DELETE FROM claims WHERE run_id = ?", (run_id,)).rowcount
+
+    def shadow_start(self, policy: str, target: str, episode_id: int | None, at: datetime) -> None:
+        """Note in shadow's ledger that a run would have started."""
+        self._run(
+            "INSERT INTO shadow_starts (at, policy, target, episode_id) VALUES (?, ?, ?, ?)",
+            (to_text(at), policy, target, episode_id),
+        )
+
+    def close_failure_breaker(self, policy: str, actor: str, at: datetime) -> None:
+        """Note that a person closed a policy's failure breaker."""
+        self._run(
+            "INSERT INTO breaker_closings (at, policy, actor) VALUES (?, ?, ?)", (to_text(at), policy, actor)
+        )
+
+    def set_timer(self, kind: TimerKind, subject_id: int, due_at: datetime, priority: int = 100) -> None:
+        """Set or move a timer."""
+        self._run(
+            "INSERT INTO timers (kind, subject_id, due_at, priority) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (kind, subject_id) DO UPDATE SET due_at = excluded.due_at,"
+            " priority = excluded.priority",
+            (str(kind), subject_id, to_text(due_at), priority),
+        )
+
+    def clear_timer(self, kind: TimerKind, subject_id: int) -> None:
+        """Remove a timer, if there."""
+        self._run("DELETE FROM timers WHERE kind = ? AND subject_id = ?", (str(kind), subject_id))
+
+    def wake_waiting(self, at: datetime) -> int:
+        """Make what waits for a lock, a lease or a hold due at `at`."""
+        return self._run(_WAKE, (to_text(at), to_text(at))).rowcount
+
+    def keep_policy(self, version: PolicyVersion) -> None:
+        """Keep a policy's document, once per hash."""
+        table = TABLES[PolicyVersion]
+        marks = ", ".join("?" * len(table.columns))
+        self._run(f"INSERT OR IGNORE INTO {table.name} VALUES ({marks})", table.encode(version))
+
+    def audit(self, entry: AuditEntry) -> AuditRow:
+        """Append to the audit log, chained to the row before."""
+        head = (
+            self._connection.execute(
+                "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1"
+            ).fetchone()
+            or self._checkpoint()
+        )
+        row = chain(entry, head[0] + 1, head[1])
+        self._run(
+            _AUDIT_INSERT,
+            (
+                row.sequence,
+                row.at,
+                row.actor,
+                row.action,
+                row.source,
+                row.alertname,
+                row.policy,
+                row.target,
+                row.episode_id,
+                row.run_id,
+                row.detail,
+                row.previous_hash,
+                row.hash,
+            ),
+        )
+        self.audited.append(row)
+        return row
+
+    def _checkpoint(self) -> tuple[int, str]:
+        """Where the chain stands when everything was archived."""
+        row = self._connection.execute(
+            "SELECT sequence, hash FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        return (row[0], row[1]) if row else (0, GENESIS_HASH)
+
+    def _update(self, table: Table[Any], record: Any, clause: str, *values: Any) -> int:
+        sets = ", ".join(f"{name} = ?" for name in table.names[1:])
+        sql = f"UPDATE {table.name} SET {sets} WHERE {clause}"
+        return self._run(sql, (*table.encode(record)[1:], *values)).rowcount
+
+    def _run(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, values)
+        except sqlite3.IntegrityError as error:
+            raise ConflictError(str(error)) from error
