@@ -10,7 +10,7 @@ from remediator.actions.base import FailureReason, Outcome, OutcomeStatus, Probe
 from remediator.runs.plan import PlannedStep
 from remediator.runs.reasons import Reason
 from remediator.runs.records import HoldScope, Run, StepRecord
-from remediator.runs.states import RunKind, StepState
+from remediator.runs.states import RunKind, StepPhase, StepState
 from remediator.store.base import Tx
 
 
@@ -69,9 +69,15 @@ def about_step(record: StepRecord, planned: PlannedStep | None = None) -> dict[s
 
 
 def step_results(run: Run, steps: list[StepRecord]) -> dict[str, Any]:
-    """What `steps` shows in templates: the result fields of the option's finished steps, by position."""
-    return {
-        str(step.position): step.outcome.get("result", {})
-        for step in steps
-        if step.option == run.option and step.outcome is not None
-    }
+    """What `steps` shows in templates: results of the option's finished steps, by position and by name."""
+    planned = run.plan.steps if run.plan else ()
+    results: dict[str, Any] = {}
+    for record in steps:
+        if record.option != run.option or record.outcome is None or record.phase is not StepPhase.ACT:
+            continue
+        result = record.outcome.get("result", {})
+        results[str(record.position)] = result
+        name = planned[record.position].step.name if record.position < len(planned) else None
+        if name is not None:
+            results[name] = result
+    return results
