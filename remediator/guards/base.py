@@ -67,7 +67,7 @@ P = TypeVar("P", bound=BaseModel, contravariant=True)
 
 
 class Guard(Protocol[P]):
-    """One kind of guard."""
+    """One kind of guard. See BaseGuard for defaults."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
@@ -88,9 +88,32 @@ class Guard(Protocol[P]):
         ...
 
 
+class BaseGuard:
+    """Defaults: a guard that asks nothing live, looks at no past, and binds the engine's runs only."""
+
+    by_hand: ClassVar[bool] = False
+
+    def queries(self, params: Any, scope: Scope) -> tuple[Query, ...]:  # noqa: ARG002  (a protocol's default)
+        """By default nothing live is asked."""
+        return ()
+
+    def window(self, params: Any) -> timedelta:  # noqa: ARG002
+        """By default the past does not matter."""
+        return timedelta(0)
+
+
+class NoParams(GuardParams):
+    """Parameters of a guard that has none."""
+
+
 def allow(guard: str, key: str, detail: str = "", **inputs: Any) -> Verdict:
     """Return an allowing verdict."""
     return Verdict(guard=guard, key=key, kind=VerdictKind.ALLOW, detail=detail, inputs=inputs)
+
+
+def iso(moment: datetime) -> str:
+    """Write a time as a verdict's inputs hold it."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def deny(

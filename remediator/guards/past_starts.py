@@ -1,0 +1,43 @@
+"""Which past starts count, for the guards that count them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from remediator.durations import Duration
+from remediator.guards.base import Look
+from remediator.runs.history import Start
+
+
+def _positive(length: timedelta) -> timedelta:
+    if length <= timedelta(0):
+        raise ValueError("is zero; write a duration above zero, like 30s")
+    return length
+
+
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+
+
+def own_starts(look: Look, scope: Literal["target", "policy"]) -> list[Start]:
+    """Return the policy's starts, on this target or on all, without that of the run that looks."""
+    return [
+        start
+        for start in look.history.starts
+        if start.policy == look.policy
+        and (scope == "policy" or start.target == look.target)
+        and not is_own(look, start.run_id)
+    ]
+
+
+def is_own(look: Look, run_id: int) -> bool:
+    """Tell whether a run is the one that looks."""
+    return look.run_id is not None and run_id == look.run_id
+
+
+def frees_at(starts: list[Start], most: int) -> Start | None:
+    """Return the start that has to leave the window before fewer than `most` are in it."""
+    newest_first = sorted(starts, key=lambda start: start.at, reverse=True)
+    return newest_first[most - 1] if len(newest_first) >= most else None
