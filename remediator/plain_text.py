@@ -17,8 +17,8 @@ def one_line(text: str) -> str:
 
 
 def lines(text: str) -> str:
-    """Like `one_line`, but keep newlines; for text that is meant to have several lines."""
-    return "\n".join(one_line(line) for line in text.split("\n"))
+    """Like `one_line`, but keep newlines and tabs; for text that is meant to have several lines."""
+    return "\n".join("\t".join(one_line(part) for part in line.split("\t")) for line in text.split("\n"))
 
 
 def _escape(character: str) -> str:

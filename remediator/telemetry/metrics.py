@@ -84,6 +84,11 @@ class Metrics:
             AuditAction.POLICIES_REFUSED: self._policies_refused,
         }
 
+    @property
+    def counted(self) -> frozenset[str]:
+        """The audit actions that feed a metric of their own."""
+        return frozenset(self._handlers)
+
     def on_commit(self, rows: Sequence[AuditRow]) -> None:
         """Count what was committed; for `Store.on_commit`."""
         for row in rows:
