@@ -31,8 +31,11 @@ from remediator.settings import Mode
 from remediator.store.base import Reads, Tx
 
 
-def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime) -> tuple[int, int]:
-    """Decide the first pass for every matching policy that has none yet: (planned, blocked)."""
+def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime, *, fresh: bool) -> tuple[int, int]:
+    """Decide the first pass for every matching policy that has none yet: (planned, blocked).
+
+    `fresh` says that the episode was opened just now; only then is `no_match` worth a row.
+    """
     planned = blocked = 0
     known = {admission.policy for admission in tx.admissions_of_episode(episode.id)}
     matching = list(engine.policies.matching(episode.labels))
@@ -43,7 +46,7 @@ def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime) -> tuple[int,
             blocked += 1
         else:
             planned += 1
-    if not matching and not known and episode.opened_at == now:
+    if fresh and not matching:
         decision = Decision(outcome=Outcome.NO_MATCH, detail="no policy matches these labels")
         record_decision(tx, decision, LookPhase.ADMISSION, now, episode=episode)
     return planned, blocked

@@ -121,4 +121,3 @@ def assemble(
         runner=runner,
         dispatcher=waker.dispatcher,
     )
-

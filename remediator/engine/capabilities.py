@@ -11,10 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from remediator.actions.base import Action, Inventory
 from remediator.guards.base import Guard
+from remediator.guards.catalog import always_bound, configurable_guards, lease_use
 from remediator.guards.evaluate import GuardUse, history_window
+from remediator.policy.catalog import marked_values
 from remediator.policy.loaded import LoadedPolicy
 from remediator.policy.model import Approval, Option, Revert, Step, Verify
 from remediator.runs.plan import PlannedStep
+from remediator.settings import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ class Capabilities:
     def typed(self, step: PlannedStep) -> BaseModel:
         """Return a planned step's parameters as its action's model; raises ValidationError."""
         return self.action(step.action).params.model_validate(step.params)
+
+
+def capabilities_of(actions: Mapping[str, Action[Any]], limits: Limits) -> Capabilities:
+    """Put the catalogs together for one inventory."""
+    return Capabilities(actions, configurable_guards(), always_bound(limits), lease_use())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +98,8 @@ def _revert_steps(prepared: PreparedPolicy, option: Option) -> tuple[Step, ...]:
 def _lock_keys(action: Action[Any], step: Step) -> list[str]:
     if _only_looks(action, step):
         return []
-    keys: list[str] = []
-    for name, info in action.params.model_fields.items():
-        value = step.with_.get(info.alias or name)
-        marks = [mark for mark in info.metadata if isinstance(mark, Inventory) and mark.lock is not None]
-        if isinstance(value, str):
-            keys.extend(f"{mark.lock}:{value}" for mark in marks)
-    return keys
+    marked = marked_values(action.params, step.with_, Inventory)
+    return [f"{mark.lock}:{name}" for _, mark, name in marked if mark.lock is not None]
 
 
 def _only_looks(action: Action[Any], step: Step) -> bool:

@@ -108,7 +108,7 @@ def _ingest(tx: Tx, engine: Engine, source: str, payload: Payload, origin: str, 
         if handling is Handling.LATE:
             _note_late(tx, source, alert, now)
         if episode is not None and episode.open:
-            more_planned, more_blocked = admit(tx, engine, episode, now)
+            more_planned, more_blocked = admit(tx, engine, episode, now, fresh=handling is Handling.OPENED)
             planned, blocked = planned + more_planned, blocked + more_blocked
     for bad in payload.bad:
         _quarantine(tx, engine, delivery, bad, now)

@@ -29,7 +29,7 @@ def owned(tx: Tx, run_id: int, epoch: int) -> Run:
 
 
 def note_run(
-    tx: Tx, run: Run, action: AuditAction, now: datetime, *, actor: str = ENGINE, **detail: Any
+    tx: Tx, run: Run, action: AuditAction, now: datetime, /, *, actor: str = ENGINE, **detail: Any
 ) -> None:
     """Append an audit row about a run."""
     tx.audit(
@@ -47,7 +47,7 @@ def note_run(
 
 
 def note_episode(
-    tx: Tx, episode: Episode, action: AuditAction, now: datetime, *, actor: str = ENGINE, **detail: Any
+    tx: Tx, episode: Episode, action: AuditAction, now: datetime, /, *, actor: str = ENGINE, **detail: Any
 ) -> None:
     """Append an audit row about an episode."""
     tx.audit(

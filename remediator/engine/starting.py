@@ -42,7 +42,8 @@ class Starter:
         source = run.context["episode"]["source"]
         suppressed = await self._answers.suppressed(source, run.context["episode"]["fingerprint"])
         facts = Facts.of(run.facts)
-        if run.epoch > 1:
+        asked = await self._engine.store.read(lambda reads: reads.approval_of_run(run.id))
+        if run.epoch > 1 or asked is not None:
             # It waited (for people, a guard, a restart): what the diagnosis found may be old.
             facts = await self._facts.gather(prepared, scope)
         started = await self._engine.store.write(

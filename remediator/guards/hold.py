@@ -32,7 +32,7 @@ class HoldGuard(BaseGuard):
         )
         ends = [hold.expires_at for hold in holds if hold.expires_at is not None]
         until = max(ends) if len(ends) == len(holds) else None
-        inputs = {"hold_ids": [hold.id for hold in holds], "until": iso(until) if until else None}
+        inputs = {"hold_ids": [hold.id for hold in holds], "ends": iso(until) if until else None}
         return deny(self.name, key, Reason.HELD, detail, until=until, **inputs)
 
 

@@ -80,7 +80,7 @@ class ReloadPolicies:
         tx.audit(policies_loaded(newer, self._clock))
         # Alerts that fire already concern the new policies too.
         for episode in tx.open_episodes():
-            admit(tx, self._engine, episode, now)
+            admit(tx, self._engine, episode, now, fresh=False)
 
 
 def policies_loaded(policies: PolicySet, clock: Clock) -> AuditEntry:
