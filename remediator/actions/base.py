@@ -168,6 +168,10 @@ class CaptureError(Exception):
 class BaseAction:
     """Defaults: a mutating, irreversible, transient, non-idempotent action that can't probe."""
 
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    params: ClassVar[type[BaseModel]]
+    result: ClassVar[Mapping[str, str]] = {}
     read_only: ClassVar[bool] = False
     reversible: ClassVar[bool] = False
     lasting: ClassVar[bool] = False

@@ -72,9 +72,11 @@ class FlyClient:
         groups = [_lower(row) for row in _rows(found, "scale show")]
         named = [group for group in groups if group.get("process") == _DEFAULT_GROUP]
         chosen = named or groups
-        if len(chosen) != 1:
-            what = "no machines" if not chosen else f"no process group called {_DEFAULT_GROUP!r}"
-            raise ClientError(Fault.UNEXPECTED, f"the app {app} has {what}, so it has no one scale")
+        if not chosen:
+            return Scale(count=0, memory_mb=0)
+        if len(chosen) > 1:
+            detail = f"the app {app} has several process groups and none is called {_DEFAULT_GROUP!r}"
+            raise ClientError(Fault.UNEXPECTED, detail)
         return Scale(count=int(chosen[0].get("count", 0)), memory_mb=int(chosen[0].get("memory", 0)))
 
     async def set_count(self, app: str, count: int, within: timedelta, key: str) -> None:

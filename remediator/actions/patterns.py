@@ -1,0 +1,21 @@
+"""RE2 patterns: matching takes linear time, whatever is matched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+
+def compile_pattern(pattern: str) -> Any:
+    """Compile a pattern.
+
+    Raises:
+        ValueError: saying what is wrong with it.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        raise ValueError(f"{pattern!r} is not an RE2 pattern: {error}") from None
