@@ -1,0 +1,210 @@
+"""`remediator audit …`: the log of the running server, and the log as a file."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from remediator.cli.client import ApiClient
+from remediator.cli.options import (
+    DEFAULT_URL,
+    Alertname,
+    Config,
+    Cursor,
+    JsonOutput,
+    Limit,
+    Policy,
+    Since,
+    Target,
+    Until,
+    Url,
+    config_path,
+)
+from remediator.cli.output import ExitCode, fail, print_json, print_table, say, when
+from remediator.plain_text import one_line
+from remediator.runs.audit import AuditRow
+from remediator.settings_file import load_settings
+from remediator.store.sqlite.pages import all_audit_rows
+from remediator.store.sqlite.reads import SqliteReads
+from remediator.store.sqlite.store import open_reader, verify_database
+
+Database = Annotated[
+    Path | None, typer.Option("--db", help="The database file; by default the configuration's.")
+]
+# What a spreadsheet would take for a formula at the start of a cell.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class ExportFormat(StrEnum):
+    """How the log is exported."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def list_audit(
+    action: Annotated[str | None, typer.Option("--action", help="Only this, like run.created.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Only what this one did.")] = None,
+    policy: Policy = None,
+    target: Target = None,
+    alertname: Alertname = None,
+    run: Annotated[int | None, typer.Option("--run", help="Only this run.")] = None,
+    search: Annotated[str | None, typer.Option("--search", help="Words that must be in it.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    url: Url = DEFAULT_URL,
+    as_json: JsonOutput = False,
+) -> None:
+    """List what the running server wrote down, newest first."""
+    query = {
+        "action": action,
+        "actor": actor,
+        "policy": policy,
+        "target": target,
+        "alertname": alertname,
+        "run_id": run,
+        "q": search,
+        "since": since,
+        "until": until,
+    }
+    with ApiClient(url) as api:
+        page = api.get("/api/v1/audit", **query, limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
+    columns = ("sequence", "at", "actor", "action", "policy", "target", "run", "detail")
+    rows = [
+        (
+            row["sequence"],
+            when(row["at"]),
+            row["actor"],
+            row["action"],
+            row["policy"],
+            row["target"],
+            row["run_id"],
+            row["detail"],
+        )
+        for row in page["items"]
+    ]
+    print_table(columns, rows, empty="There are no such rows.")
+    if page.get("next_cursor"):
+        say(f"There are more: --cursor {page['next_cursor']}", style="dim")
+
+
+def verify_audit(
+    head: Annotated[
+        str | None,
+        typer.Option("--head", help="A head noted earlier, SEQUENCE:HASH; shows a tail that was cut off."),
+    ] = None,
+    db: Database = None,
+    config: Config = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Verify the log's chain, and name the first row that was altered, removed or cut off."""
+    path = _database(db, config)
+    with _readable(path):
+        fault = verify_database(path, _head(head))
+        with contextlib.closing(open_reader(path)) as connection:
+            newest = SqliteReads(connection).audit_head()
+    noted = f"{newest.sequence}:{newest.hash}" if newest else None
+    if as_json:
+        wrong = {"sequence": fault.sequence, "what": fault.what} if fault else None
+        print_json({"ok": fault is None, "fault": wrong, "head": noted})
+    elif fault is None:
+        say(f"The audit log is whole: {newest.sequence if newest else 0} rows.", style="green")
+        say(f"head {noted}", style="dim")
+    else:
+        say(f"The audit log is broken: {fault.what}", style="bold red")
+    if fault is not None:
+        raise typer.Exit(ExitCode.WRONG)
+
+
+def export_audit(
+    style: Annotated[ExportFormat, typer.Option("--format", help="JSON lines or CSV.")] = ExportFormat.JSONL,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")
+    ] = None,
+    after: Annotated[int, typer.Option("--after", min=0, help="Only rows after this sequence.")] = 0,
+    db: Database = None,
+    config: Config = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Write the log out, oldest row first."""
+    path = _database(db, config)
+    style = ExportFormat.JSONL if as_json else style
+    write = _write_csv if style is ExportFormat.CSV else _write_jsonl
+    with _readable(path), contextlib.closing(open_reader(path)) as connection:
+        rows = all_audit_rows(connection, after)
+        if output is None:
+            write(rows, sys.stdout)
+            return
+        try:
+            with output.open("w", encoding="utf-8", newline="") as file:
+                write(rows, file)
+        except OSError as error:
+            fail(f"{output} can't be written: {error.strerror}")
+
+
+def _write_jsonl(rows: Iterable[AuditRow], to: TextIO) -> None:
+    for row in rows:
+        to.write(json.dumps({**asdict(row), "detail": _parsed(row.detail)}) + "\n")
+
+
+def _write_csv(rows: Iterable[AuditRow], to: TextIO) -> None:
+    names = [field.name for field in fields(AuditRow)]
+    writer = csv.writer(to)
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_neutral(getattr(row, name)) for name in names])
+
+
+def _neutral(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    return one_line(text)
+
+
+def _parsed(detail: str) -> Any:
+    try:
+        return json.loads(detail)
+    except ValueError:
+        return detail
+
+
+def _head(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    sequence, _, digest = text.partition(":")
+    if not sequence.isdecimal() or not digest:
+        fail(f"--head {text!r} is not SEQUENCE:HASH, as `audit verify` prints it")
+    return int(sequence), digest
+
+
+def _database(db: Path | None, config: Path | None) -> Path:
+    path = db or load_settings(config_path(config)).store.sqlite
+    if not path.is_file():
+        fail(f"there is no database {path}; name it with --db, or its configuration with --config")
+    return path
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        fail(f"{path} can't be read as a database of remediator: {error}")
+    except sqlite3.DatabaseError as error:
+        fail(f"{path} is damaged: {error}", ExitCode.WRONG)

@@ -1,0 +1,94 @@
+"""`remediator policies …`: look at policy files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from remediator.authoring.check import CheckFormat, check_policies, summary, write_problems
+from remediator.authoring.schema import policy_schema
+from remediator.cli.options import Config, JsonOutput
+from remediator.cli.output import ExitCode, complain, print_json, print_table, say
+from remediator.cli.workspace import open_workspace
+from remediator.plain_text import lines
+from remediator.policy.loaded import LoadedPolicy
+
+
+def check_files(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files and folders; by default the configuration's.", show_default=False),
+    ] = None,
+    config: Config = None,
+    style: Annotated[CheckFormat, typer.Option("--format", help="How to print it.")] = CheckFormat.TEXT,
+    as_json: JsonOutput = False,
+) -> None:
+    """Check policies against the schema and the configuration's inventory."""
+    workspace = open_workspace(config)
+    style = CheckFormat.JSON if as_json else style
+    checked = check_policies(
+        paths or [workspace.policies], workspace.catalog, workspace.settings, now=workspace.now
+    )
+    written = lines(write_problems(checked.problems, style))
+    if style is CheckFormat.TEXT:
+        if written:
+            complain(written)
+        say(summary(checked), style="green" if checked.ok else "red")
+    elif written:
+        sys.stdout.write(written + "\n")
+    if not checked.ok:
+        raise typer.Exit(ExitCode.WRONG)
+
+
+def list_policies(config: Config = None, as_json: JsonOutput = False) -> None:
+    """List the policies that would serve."""
+    workspace = open_workspace(config)
+    policies = sorted(
+        workspace.load().policies.values(), key=lambda policy: (policy.document.priority, policy.name)
+    )
+    if as_json:
+        print_json({"items": [_entry(policy) for policy in policies], "next_cursor": None})
+        return
+    rows = [
+        (
+            policy.name,
+            policy.document.mode,
+            policy.document.priority,
+            ", ".join(policy.document.match),
+            ", ".join(_options(policy)),
+        )
+        for policy in policies
+    ]
+    columns = ("policy", "mode", "priority", "match", "options")
+    print_table(columns, rows, empty=f"There are no policies in {workspace.policies}.")
+
+
+def _entry(policy: LoadedPolicy) -> dict[str, Any]:
+    return {
+        "policy": policy.name,
+        "description": policy.document.description,
+        "mode": str(policy.document.mode),
+        "priority": policy.document.priority,
+        "match": list(policy.document.match),
+        "target": policy.document.target,
+        "options": _options(policy),
+        "file": policy.file,
+        "hash": policy.hash,
+    }
+
+
+def _options(policy: LoadedPolicy) -> list[str]:
+    return [
+        f"{option.name} (not configured: {policy.unavailable[option.name]})"
+        if option.name in policy.unavailable
+        else option.name
+        for option in policy.document.options
+    ]
+
+
+def print_schema(config: Config = None) -> None:
+    """Print the JSON Schema of a policy, for editors."""
+    print_json(policy_schema(open_workspace(config).catalog))
