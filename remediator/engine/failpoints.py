@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from enum import StrEnum
 
 
@@ -27,13 +28,18 @@ class Failpoint(StrEnum):
     REVERT_CREATED = "revert.created"
 
 
+def _kill_self() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Failpoints:
     """Kills the process, as a power cut would, when the armed place is reached."""
 
-    def __init__(self, armed: str | None) -> None:
+    def __init__(self, armed: str | None, strike: Callable[[], None] = _kill_self) -> None:
         name, _, count = (armed or "").partition(":")
         self._place = Failpoint(name) if name else None
         self._left = int(count or 1)
+        self._strike = strike
 
     def hit(self, place: Failpoint) -> None:
         """Say that `place` is reached."""
@@ -41,4 +47,4 @@ class Failpoints:
             return
         self._left -= 1
         if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._strike()

@@ -44,7 +44,10 @@ def open_leases(
     if plan is None or plan.revert is None:
         return
     expires_at = now + plan.revert.after
-    for resource, attribute in action.attributes(params) or _whole_option(run, step):
+    pairs = action.attributes(params)
+    if plan.revert_steps and not pairs:
+        pairs = _whole_option(run, step)
+    for resource, attribute in pairs:
         standing = tx.open_lease(resource, attribute)
         if standing is None:
             _open(tx, run, step, (resource, attribute), captured.get(attribute), expires_at, now)
@@ -57,7 +60,7 @@ def open_leases(
 
 
 def _whole_option(run: Run, step: StepRecord) -> tuple[tuple[str, str], ...]:
-    """What a step changes when its action can't name it: the option as a whole, once."""
+    """What a step with a revert of its own changes when its action can't name it: the option, once."""
     return ((f"target:{run.target}", f"option:{run.option}"),) if step.position == 0 else ()
 
 

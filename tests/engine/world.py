@@ -207,6 +207,11 @@ class ScriptedAlerts:
         return self._script.suppressed
 
 
+def _stop_dead() -> None:
+    """End the task where it stands, as a kill would; the test then begins a new world on what is left."""
+    raise asyncio.CancelledError
+
+
 HOLDS = Answer(samples=(Sample(labels={}, value=1.0),))
 EMPTY = Answer()
 
@@ -274,7 +279,7 @@ class World:
             redactor=Redactor(frozenset()),
             promql=ScriptedPromQL(script),
             alerts=ScriptedAlerts(script),
-            failpoints=Failpoints(failpoint),
+            failpoints=Failpoints(failpoint, strike=_stop_dead),
             kill_step=lambda run_id: None,
             poll_soon=lambda source: None,
         )
