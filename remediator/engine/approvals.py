@@ -7,7 +7,7 @@ from datetime import datetime
 
 from remediator.engine.actors import ENGINE, Actor
 from remediator.engine.context import Engine
-from remediator.engine.dispatch import Waker
+from remediator.engine.dispatch import Wakes
 from remediator.engine.journal import change_state, note_run
 from remediator.engine.results import Result, Status
 from remediator.runs.audit import AuditAction
@@ -28,7 +28,7 @@ _ENDED = {
 class Approvals:
     """Takes verdicts, and lets requests expire."""
 
-    def __init__(self, engine: Engine, waker: Waker) -> None:
+    def __init__(self, engine: Engine, waker: Wakes) -> None:
         self._engine = engine
         self._waker = waker
 

@@ -83,7 +83,7 @@ def assemble(
     promql: AsksPrometheus,
     alerts: AsksAlerts,
     failpoints: Failpoints,
-    kill_step: Callable[[int], None],
+    kill_step: Callable[[int], int],
     poll_soon: Callable[[str], None],
 ) -> Parts:
     """Wire the engine's parts."""

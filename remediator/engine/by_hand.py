@@ -13,7 +13,7 @@ from remediator.engine.capabilities import PreparedPolicy
 from remediator.engine.context import Engine
 from remediator.engine.decide import decide
 from remediator.engine.decider import begin, new_run
-from remediator.engine.dispatch import Waker
+from remediator.engine.dispatch import Wakes
 from remediator.engine.facts import FactGatherer
 from remediator.engine.journal import note_run
 from remediator.engine.results import Result, Status
@@ -32,7 +32,7 @@ from remediator.store.base import Tx
 class ByHand:
     """Starts runs that a person asks for."""
 
-    def __init__(self, engine: Engine, answers: Answers, facts: FactGatherer, waker: Waker) -> None:
+    def __init__(self, engine: Engine, answers: Answers, facts: FactGatherer, waker: Wakes) -> None:
         self._engine = engine
         self._answers = answers
         self._facts = facts

@@ -13,7 +13,7 @@ from remediator.actions.base import Action, Inventory
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
 from remediator.guards.evaluate import GuardUse, history_window
-from remediator.policy.catalog import marked_values
+from remediator.policy.catalog import Catalog, marked_values
 from remediator.policy.loaded import LoadedPolicy
 from remediator.policy.model import Approval, Option, Revert, Step, Verify
 from remediator.runs.plan import PlannedStep
@@ -45,6 +45,18 @@ class Capabilities:
 def capabilities_of(actions: Mapping[str, Action[Any]], limits: Limits) -> Capabilities:
     """Put the catalogs together for one inventory."""
     return Capabilities(actions, configurable_guards(), always_bound(limits), lease_use())
+
+
+def catalog_of(capabilities: Capabilities) -> Catalog:
+    """Return what the loader checks policies against."""
+    guards = {name: guard.params for name, guard in capabilities.guards.items()}
+    return Catalog(guards=guards, actions=capabilities.actions)
+
+
+def guard_names(capabilities: Capabilities) -> tuple[str, ...]:
+    """Return the names of all guards, those that always apply among them."""
+    always = [use.guard.name for use in (*capabilities.always, capabilities.lease)]
+    return (*always, *capabilities.guards)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from remediator.engine.actors import Actor
 from remediator.engine.asking import ask_for_approval
 from remediator.engine.context import Engine
 from remediator.engine.decide import lock_keys
-from remediator.engine.dispatch import Waker
+from remediator.engine.dispatch import Wakes
 from remediator.engine.journal import cancel_waiting, change_state, note_episode, note_run
 from remediator.engine.leases import STANDING
 from remediator.engine.moves import latest_attempts
@@ -31,7 +31,7 @@ _ACKNOWLEDGED_FOR = timedelta(hours=4)
 class Control:
     """Takes the commands of operators."""
 
-    def __init__(self, engine: Engine, waker: Waker, kill_step: Callable[[int], None]) -> None:
+    def __init__(self, engine: Engine, waker: Wakes, kill_step: Callable[[int], int]) -> None:
         self._engine = engine
         self._waker = waker
         self._kill_step = kill_step

@@ -19,12 +19,16 @@ _BATCH = 500
 Handler = Callable[[int], Awaitable[None]]
 
 
-class Waker(Protocol):
-    """What intake needs: to have new work noticed at once."""
+class Wakes(Protocol):
+    """Notices new work at once."""
 
     def wake(self) -> None:
         """Look at the timers now."""
         ...
+
+
+class Waker(Wakes, Protocol):
+    """What intake needs besides: a source polled at once, when alerts of it were cut off."""
 
     def poll_soon(self, source: str) -> None:
         """Ask a source for all its alerts now: some were cut off."""

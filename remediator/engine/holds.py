@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from remediator.engine.actors import ENGINE, Actor
 from remediator.engine.context import Engine
-from remediator.engine.dispatch import Waker
+from remediator.engine.dispatch import Wakes
 from remediator.engine.results import Result, Status
 from remediator.runs.audit import AuditAction, AuditEntry
 from remediator.runs.records import Hold, HoldScope, TimerKind
@@ -17,7 +17,7 @@ from remediator.store.base import Tx
 class Holds:
     """Adds, removes and expires holds."""
 
-    def __init__(self, engine: Engine, waker: Waker) -> None:
+    def __init__(self, engine: Engine, waker: Wakes) -> None:
         self._engine = engine
         self._waker = waker
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from remediator.clock import Clock
-from remediator.engine.dispatch import Waker
+from remediator.engine.dispatch import Wakes
 from remediator.engine.episodes import close_episode
 from remediator.runs.reasons import CloseReason
 from remediator.settings import Source
@@ -19,7 +19,7 @@ class CloseStale:
     name = "close stale episodes"
     every = timedelta(minutes=1)
 
-    def __init__(self, sources: Mapping[str, Source], store: Store, clock: Clock, waker: Waker) -> None:
+    def __init__(self, sources: Mapping[str, Source], store: Store, clock: Clock, waker: Wakes) -> None:
         self._stale_after = {
             name: source.stale_after for name, source in sources.items() if source.url is None
         }

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from remediator.alerts import Alert, AlertStatus, Payload
 from remediator.clients.alertmanager import ActiveAlert, AlertmanagerClient, AlertmanagerError
 from remediator.clock import Clock
-from remediator.engine.dispatch import Waker
+from remediator.engine.dispatch import Wakes
 from remediator.engine.episodes import close_episode
 from remediator.engine.intake import Intake
 from remediator.runs.reasons import CloseReason
@@ -33,7 +33,7 @@ class PollAlertmanager:
         intake: Intake,
         store: Store,
         clock: Clock,
-        waker: Waker,
+        waker: Wakes,
     ) -> None:
         self._source = source
         self._every = every

@@ -12,7 +12,7 @@ from remediator.clock import Clock
 from remediator.engine.actors import ENGINE
 from remediator.engine.admission import admit
 from remediator.engine.context import Engine
-from remediator.engine.dispatch import Waker
+from remediator.engine.dispatch import Wakes
 from remediator.engine.readiness import Readiness
 from remediator.errors import ConfigError, Problem
 from remediator.policy.loaded import PolicySet
@@ -36,7 +36,7 @@ class ReloadPolicies:
         load: Callable[[], PolicySet],
         engine: Engine,
         readiness: Readiness,
-        waker: Waker,
+        waker: Wakes,
         clock: Clock,
     ) -> None:
         self._folder = folder

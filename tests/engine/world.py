@@ -280,7 +280,7 @@ class World:
             promql=ScriptedPromQL(script),
             alerts=ScriptedAlerts(script),
             failpoints=Failpoints(failpoint, strike=_stop_dead),
-            kill_step=lambda run_id: None,
+            kill_step=lambda run_id: 0,
             poll_soon=lambda source: None,
         )
         return cls(folder, store, clock, script, parts)

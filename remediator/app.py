@@ -1,0 +1,166 @@
+"""Serving: what `build` made is started in order, and stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack, suppress
+from importlib.metadata import version
+from pathlib import Path
+
+from remediator.admin_token import with_admin_token
+from remediator.build import Server, build
+from remediator.clock import SystemClock
+from remediator.engine.actors import ENGINE, Actor
+from remediator.engine.assembly import Parts
+from remediator.engine.readiness import Readiness
+from remediator.errors import RemediatorError
+from remediator.jobs.reload_policies import policies_loaded
+from remediator.jobs.scheduler import Scheduler
+from remediator.runs.audit import AuditAction, AuditEntry
+from remediator.runs.records import HoldScope
+from remediator.secret_refs import Redactor
+from remediator.settings import Settings
+from remediator.settings_file import secret_references
+from remediator.store.base import Filter, Store, StoreCorruptError, Tx
+from remediator.store.sqlite.store import SqliteStore, open_store
+from remediator.telemetry.logs import configure_logging
+from remediator.web.server import WebServer
+
+_LOG = logging.getLogger("remediator")
+_ITSELF = Actor(name=ENGINE, roles=frozenset(), groups=frozenset())
+
+
+def serve(settings: Settings, config_path: Path | None, *, held: bool = False) -> int:
+    """Run the receiver until SIGTERM or SIGINT; returns the exit code.
+
+    `held` starts it in spite of a broken audit log: deliveries are taken, nothing is done.
+
+    Raises:
+        ConfigError: with every fault of the policies.
+        StoreCorruptError: when the database is damaged, or its audit log broken and `held` not given.
+        StoreUnavailableError: when another server has the database.
+    """
+    redactor = Redactor(secret_references(settings))
+    configure_logging(redactor=redactor)
+    asyncio.run(_serve(with_admin_token(settings, print), config_path, redactor, held=held))
+    return 0
+
+
+async def _serve(settings: Settings, config_path: Path | None, redactor: Redactor, *, held: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        clock, readiness = SystemClock(), Readiness()
+        store = await open_store(settings.store.sqlite, busy_timeout=settings.store.busy_timeout)
+        stack.push_async_callback(store.close)
+        _look_at_the_chain(settings, store, readiness, held=held)
+        server = await build(
+            settings,
+            store,
+            clock,
+            redactor,
+            readiness,
+            _stop_acting,
+            stack,
+            os.environ.get("REMEDIATOR_FAILPOINT"),
+        )
+        await _note_start(server, store, settings)
+        if store.chain_fault is not None:
+            await _stop_acting(server.parts, f"the audit log is broken: {store.chain_fault.what}")
+        await _run_until(stop, server, settings, config_path)
+
+
+def _look_at_the_chain(settings: Settings, store: SqliteStore, readiness: Readiness, *, held: bool) -> None:
+    fault = store.chain_fault
+    if fault is None:
+        return
+    if not held:
+        raise StoreCorruptError(
+            f"the audit log in {settings.store.sqlite} is broken: {fault.what}. Nothing is started on it. "
+            f"Find out who changed it (`remediator audit verify` shows the place) and restore a backup, "
+            f"or start with --held: deliveries are then taken and written down, and nothing is done"
+        )
+    readiness.set("audit_chain", fault.what)
+
+
+async def _stop_acting(parts: Parts, why: str) -> None:
+    await parts.holds.add(scope=HoldScope.ALL, value="", reason=why, duration=None, actor=_ITSELF)
+
+
+async def _note_start(server: Server, store: Store, settings: Settings) -> None:
+    """Write down that the server started, with which policies, and whether the ceiling was changed."""
+    clock = server.parts.engine.clock
+
+    def work(tx: Tx) -> None:
+        before = tx.audit_rows(Filter(equal={"action": str(AuditAction.SERVER_STARTED)}, limit=1))
+        detail = {"version": version("remediator"), "mode": str(settings.mode)}
+        entry = AuditEntry(at=clock.now(), actor=ENGINE, action=AuditAction.SERVER_STARTED, detail=detail)
+        tx.audit(entry)
+        mode_before = json.loads(before[0].detail)["mode"] if before else settings.mode
+        if mode_before != settings.mode:
+            tx.audit(
+                AuditEntry(
+                    at=clock.now(),
+                    actor=ENGINE,
+                    action=AuditAction.MODE_CHANGED,
+                    detail={"from": mode_before, "to": str(settings.mode)},
+                )
+            )
+        tx.audit(policies_loaded(server.policies, clock))
+
+    await store.write(work)
+
+
+async def _run_until(
+    stop: asyncio.Event, server: Server, settings: Settings, config_path: Path | None
+) -> None:
+    """Serve until told to stop, then drain: no new delivery, no new step; what runs may end."""
+    parts = server.parts
+    scheduler = Scheduler(server.jobs)
+    web = WebServer(server.services)
+    await web.start()
+    scheduler.start()
+    server.poller.poll_all()
+    parts.dispatcher.wake()
+    _tell(server, settings, config_path, web.port)
+    try:
+        await stop.wait()
+        _LOG.info("stopping: no new step starts, steps under way may end")
+    finally:
+        server.services.readiness.set("draining", "the server is stopping")
+        parts.runner.drain()
+        await web.drain()
+        scheduler.stop()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(parts.dispatcher.drain(), settings.server.drain_timeout.total_seconds())
+        await parts.dispatcher.stop()
+        await web.stop()
+        await _note_stop(parts)
+
+
+async def _note_stop(parts: Parts) -> None:
+    entry = AuditEntry(at=parts.engine.clock.now(), actor=ENGINE, action=AuditAction.SERVER_STOPPED)
+    try:
+        await parts.engine.store.write(lambda tx: tx.audit(entry))
+    except RemediatorError as error:
+        _LOG.warning("the stop could not be written down: %s", error)
+
+
+def _tell(server: Server, settings: Settings, config_path: Path | None, port: int) -> None:
+    policies = server.policies
+    _LOG.info(
+        "listening on http://%s:%d, mode %s, %d policies, configuration %s",
+        settings.server.host,
+        port,
+        settings.mode,
+        len(policies.policies),
+        config_path or "embedded defaults",
+    )
+    for warning in policies.warnings:
+        _LOG.warning("%s", warning)

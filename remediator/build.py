@@ -1,0 +1,204 @@
+"""Builds a server from its configuration: clients, catalogs, engine, jobs, web. Starts nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+import aiohttp
+from prometheus_client import CollectorRegistry
+
+from remediator.actions.catalog import ActionClients, build_actions
+from remediator.clients.alertmanager import AlertmanagerClient
+from remediator.clients.process import ProcessRunner
+from remediator.clients.prometheus import PrometheusClient
+from remediator.clock import Clock
+from remediator.engine.alert_state import AlertState
+from remediator.engine.assembly import AsksPrometheus, Parts, assemble
+from remediator.engine.capabilities import Capabilities, capabilities_of, catalog_of, guard_names
+from remediator.engine.failpoints import Failpoints
+from remediator.engine.policies import Policies
+from remediator.engine.readiness import Readiness
+from remediator.jobs.base import Job
+from remediator.jobs.close_stale import CloseStale
+from remediator.jobs.poll_alertmanager import PollAlertmanager
+from remediator.jobs.reload_policies import ReloadPolicies
+from remediator.jobs.tick import Tick
+from remediator.jobs.verify_audit import VerifyAudit
+from remediator.policy.loaded import PolicySet
+from remediator.policy.loader import load_document, load_policies
+from remediator.runs.answers import Answer
+from remediator.secret_refs import Redactor
+from remediator.settings import Settings
+from remediator.shipped import policy_folder
+from remediator.store.sqlite.store import SqliteStore
+from remediator.telemetry.logs import LogAudit
+from remediator.telemetry.metrics import Metrics
+from remediator.web.services import Services
+
+
+class NoPrometheus:
+    """Stands where no Prometheus is configured: every question is answered with that."""
+
+    _WHY = "remediator.yaml has no prometheus section"
+
+    async def query(self, expr: str) -> Answer:  # noqa: ARG002
+        """Answer that there is nobody to ask."""
+        return Answer(error=self._WHY)
+
+    async def scraped_after(self, expr: str, moment: datetime) -> bool:  # noqa: ARG002
+        """Nothing was scraped."""
+        return False
+
+
+class SoonPoller:
+    """Polls a source at once, when intake learns that alerts were cut off."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, PollAlertmanager] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    def poll_all(self) -> None:
+        """Poll every source that can be polled: at the start, to learn what was missed."""
+        for source in self.jobs:
+            self.poll_soon(source)
+
+    def poll_soon(self, source: str) -> None:
+        """Start a poll beside whatever asked for it; sources without a url have none."""
+        job = self.jobs.get(source)
+        if job is None:
+            return
+        task = asyncio.create_task(job.run(), name=job.name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that is built and not started."""
+
+    parts: Parts
+    services: Services
+    jobs: tuple[Job, ...]
+    policies: PolicySet
+    poller: SoonPoller
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What reaches out."""
+
+    processes: ProcessRunner
+    promql: AsksPrometheus
+    sources: Mapping[str, AlertmanagerClient]
+    capabilities: Capabilities
+
+
+async def build(
+    settings: Settings,
+    store: SqliteStore,
+    clock: Clock,
+    redactor: Redactor,
+    readiness: Readiness,
+    stop_acting: Callable[[Parts, str], Awaitable[None]],
+    stack: AsyncExitStack,
+    failpoint: str | None,
+) -> Server:
+    """Build everything around an open store. What has to be closed goes on `stack`.
+
+    Raises:
+        ConfigError: with every fault of every policy file.
+    """
+    outside = await _reach_out(settings, clock, stack)
+    catalog = catalog_of(outside.capabilities)
+    folder = policy_folder(settings)
+
+    def load() -> PolicySet:
+        return load_policies(folder, catalog, settings, now=clock.now())
+
+    first = await asyncio.to_thread(load)
+    poller = SoonPoller()
+    parts = assemble(
+        settings=settings,
+        store=store,
+        clock=clock,
+        capabilities=outside.capabilities,
+        policies=Policies(
+            first, outside.capabilities, lambda document: load_document(document, "stored", catalog, settings)
+        ),
+        redactor=redactor,
+        promql=outside.promql,
+        alerts=AlertState(outside.sources, outside.promql if settings.prometheus else None),
+        failpoints=Failpoints(failpoint),
+        kill_step=lambda run_id: outside.processes.kill(f"run-{run_id}"),
+        poll_soon=poller.poll_soon,
+    )
+    for name, client in outside.sources.items():
+        poller.jobs[name] = PollAlertmanager(
+            name, settings.sources[name].poll, client, parts.intake, store, clock, parts.dispatcher
+        )
+    jobs: tuple[Job, ...] = (
+        Tick(parts.dispatcher),
+        CloseStale(settings.sources, store, clock, parts.dispatcher),
+        ReloadPolicies(folder, load, parts.engine, readiness, parts.dispatcher, clock),
+        VerifyAudit(store.verify_audit, readiness, lambda why: stop_acting(parts, why)),
+        *poller.jobs.values(),
+    )
+    services = _services(settings, store, clock, parts, readiness, outside.capabilities)
+    return Server(parts, services, jobs, first, poller)
+
+
+async def _reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _Outside:
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    processes = ProcessRunner()
+    promql: AsksPrometheus = NoPrometheus()
+    if settings.prometheus is not None:
+        promql = PrometheusClient(session, settings.prometheus)
+    clients = ActionClients.of(settings, processes)
+    stack.push_async_callback(clients.close)
+    sources = {
+        name: AlertmanagerClient(session, source)
+        for name, source in settings.sources.items()
+        if source.url is not None
+    }
+    actions = build_actions(settings, clients, clock)
+    return _Outside(processes, promql, sources, capabilities_of(actions, settings.limits))
+
+
+def _services(
+    settings: Settings,
+    store: SqliteStore,
+    clock: Clock,
+    parts: Parts,
+    readiness: Readiness,
+    capabilities: Capabilities,
+) -> Services:
+    """What the web server holds; metrics and logs hear of every commit from here on."""
+    registry = CollectorRegistry()
+    metrics = Metrics(
+        registry,
+        version=version("remediator"),
+        sources=settings.sources,
+        actions=capabilities.actions,
+        guards=guard_names(capabilities),
+    )
+    store.on_commit(metrics.on_commit)
+    store.on_commit(LogAudit().on_commit)
+    return Services(
+        settings=settings,
+        clock=clock,
+        store=store,
+        intake=parts.intake,
+        approvals=parts.approvals,
+        holds=parts.holds,
+        control=parts.control,
+        by_hand=parts.by_hand,
+        policies=parts.engine.policies,
+        readiness=readiness,
+        metrics=metrics,
+        registry=registry,
+    )
