@@ -67,7 +67,7 @@ class Role(StrEnum):
 class Server(Section):
     """Where the receiver listens, and what it accepts."""
 
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="0 lets the system choose.")
     body_limit: SizeBytes = Field(default=16 * 2**20, description="Largest webhook body; more is 413.")
     header_timeout: Duration = Field(
@@ -82,7 +82,7 @@ class Server(Section):
 class StoreSettings(Section):
     """Where records are kept."""
 
-    sqlite: Path = Path("data/remediator.db")
+    sqlite: Path = Field(default=Path("data/remediator.db"), description="The database file.")
     busy_timeout: Duration = Field(
         default=timedelta(seconds=1),
         description="How long a commit waits for a lock held by another process before 503.",
@@ -93,42 +93,42 @@ class Source(Section):
     """One Alertmanager cluster. Its name is part of an alert's identity."""
 
     url: HttpUrl | None = Field(default=None, description="Its API, for polling and silences.")
-    poll: Duration = timedelta(minutes=1)
+    poll: Duration = Field(default=timedelta(minutes=1), description="Time between polls.")
     stale_after: Duration = Field(
         default=timedelta(hours=24),
         description="Without a url: no receipt for this long closes an episode.",
     )
-    auth: Auth | None = None
+    auth: Auth | None = Field(default=None, description="How to authenticate to its API.")
 
 
 class Auth(Section):
     """How to authenticate to a service; secrets are references."""
 
-    bearer: SecretRef | None = None
-    basic: Basic | None = None
+    bearer: SecretRef | None = Field(default=None, description="A token.")
+    basic: Basic | None = Field(default=None, description="A user name and a password.")
 
 
 class Basic(Section):
     """A user name and a reference to its password."""
 
-    username: str
-    password: SecretRef
+    username: str = Field(description="Written as it is.")
+    password: SecretRef = Field(description="Never written here.")
 
 
 class Prometheus(Section):
     """The Prometheus that answers guards and verifications."""
 
-    url: HttpUrl
-    timeout: Duration = timedelta(seconds=5)
-    auth: Auth | None = None
+    url: HttpUrl = Field(description="Its address.")
+    timeout: Duration = Field(default=timedelta(seconds=5), description="For one query.")
+    auth: Auth | None = Field(default=None, description="How to authenticate to it.")
 
 
 class Service(Section):
     """An HTTP service that policies may reach."""
 
-    url: HttpUrl
-    auth: Auth | None = None
-    timeout: Duration = timedelta(seconds=10)
+    url: HttpUrl = Field(description="Its address; paths go below it.")
+    auth: Auth | None = Field(default=None, description="How to authenticate to it.")
+    timeout: Duration = Field(default=timedelta(seconds=10), description="For one request.")
     paths: tuple[str, ...] | None = Field(
         default=None,
         description='Allowed "METHOD /path" patterns, `*` at the end; all when absent.',
@@ -141,51 +141,59 @@ class Service(Section):
 class DockerExec(Section):
     """A command that may be run inside a container."""
 
-    container: str
-    argv: Argv
+    container: str = Field(description="The container's name.")
+    argv: Argv = Field(description="The command and its arguments.")
 
 
 class Container(Section):
     """A container by name, or all replicas of a compose service."""
 
-    container: str | None = None
-    compose_service: str | None = None
+    container: str | None = Field(default=None, description="The container's name.")
+    compose_service: str | None = Field(default=None, description="All containers of this service.")
 
 
 class Docker(Section):
     """The container engine, and the containers that policies may touch."""
 
-    host: str = "unix:///var/run/docker.sock"
-    containers: tuple[str, ...] | dict[EntryName, Container] = ()
-    exec: dict[EntryName, DockerExec] = {}
+    host: str = Field(default="unix:///var/run/docker.sock", description="The engine's address.")
+    containers: tuple[str, ...] | dict[EntryName, Container] = Field(
+        default=(), description="What may be touched."
+    )
+    exec: dict[EntryName, DockerExec] = Field(default={}, description="What may be run inside containers.")
     recreate: bool = Field(
         default=False,
         description="Allow docker.env to recreate containers: rights of root on the host.",
+    )
+    env: dict[EntryName, dict[str, SecretValues | None]] = Field(
+        default={},
+        description="Container: what docker.env may set there; any name when absent, no reference.",
     )
 
 
 class Bounds(Section):
     """An inclusive range of whole numbers."""
 
-    min: int = Field(ge=0)
-    max: int = Field(ge=0)
+    min: int = Field(ge=0, description="Least.")
+    max: int = Field(ge=0, description="Most.")
 
 
 class Compose(Section):
     """A compose project, and the services that policies may restart or scale."""
 
-    file: Path
-    command: Argv = ("docker", "compose")
-    project: str | None = None
-    services: dict[EntryName, Bounds | None] = {}
+    file: Path = Field(description="The compose file.")
+    command: Argv = Field(default=("docker", "compose"), description="How compose is called here.")
+    project: str | None = Field(default=None, description="The project's name, when it is not the folder's.")
+    services: dict[EntryName, Bounds | None] = Field(
+        default={}, description="What may be restarted; with bounds also scaled."
+    )
 
 
 class SecretValues(Section):
     """What a Fly secret may be set to: listed values, or a range. Values may be references."""
 
-    values: tuple[str, ...] | None = None
-    min: int | None = None
-    max: int | None = None
+    values: tuple[str, ...] | None = Field(default=None, description="Allowed values or references.")
+    min: int | None = Field(default=None, description="Least, for a number.")
+    max: int | None = Field(default=None, description="Most, for a number.")
 
 
 class FlyApp(Section):
@@ -199,18 +207,18 @@ class FlyApp(Section):
 class Fly(Section):
     """Fly.io, through flyctl."""
 
-    command: Argv = ("flyctl",)
-    token: SecretRef | None = None
-    timeout: Duration = timedelta(minutes=2)
-    apps: dict[EntryName, FlyApp] = {}
+    command: Argv = Field(default=("flyctl",), description="How flyctl is called here.")
+    token: SecretRef | None = Field(default=None, description="Handed over in its environment.")
+    timeout: Duration = Field(default=timedelta(minutes=2), description="For one call.")
+    apps: dict[EntryName, FlyApp] = Field(default={}, description="What may be touched.")
 
 
 class Command(Section):
     """A command that policies may run: an argv list, never a shell."""
 
-    argv: Argv
-    timeout: Duration = timedelta(seconds=20)
-    cwd: Path | None = None
+    argv: Argv = Field(description="The command and its arguments.")
+    timeout: Duration = Field(default=timedelta(seconds=20), description="Then it is killed.")
+    cwd: Path | None = Field(default=None, description="The folder that it runs in.")
     env: dict[str, SecretRef] = Field(default={}, description="Extra environment, by reference.")
     params: tuple[EntryName, ...] = Field(
         default=(),
@@ -219,15 +227,15 @@ class Command(Section):
     values: dict[EntryName, str] = Field(
         default={}, description="RE2 pattern that a parameter's whole value must match."
     )
-    idempotent: bool = False
-    read_only: bool = False
+    idempotent: bool = Field(default=False, description="Running it twice does no harm.")
+    read_only: bool = Field(default=False, description="It only looks: fit for facts and checks.")
 
 
 class FileTarget(Section):
     """A file that policies may render from a template."""
 
-    path: Path
-    template: Path
+    path: Path = Field(description="The file that is written.")
+    template: Path = Field(description="What it is written from.")
     protect: tuple[str, ...] = Field(
         default=(), description="Networks (CIDR) that may never be listed in it."
     )
@@ -236,23 +244,23 @@ class FileTarget(Section):
 class Contact(Section):
     """Who is told: a channel by name."""
 
-    channel: EntryName
+    channel: EntryName = Field(description="A name under `channels`.")
 
 
 class Token(Section):
     """An API token by its digest (`remediator token new` prints both)."""
 
-    name: EntryName
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    roles: tuple[Role, ...]
-    groups: tuple[EntryName, ...] = ()
+    name: EntryName = Field(description="Whose it is; the audit log goes by it.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="The token's digest, in hex.")
+    roles: tuple[Role, ...] = Field(description="What it may do.")
+    groups: tuple[EntryName, ...] = Field(default=(), description="For a policy's `approval: {from}`.")
 
 
 class Limits(Section):
     """Caps over everything."""
 
-    concurrent_runs: int = Field(default=8, ge=1)
-    runs_per_minute: int = Field(default=30, ge=1)
+    concurrent_runs: int = Field(default=8, ge=1, description="Runs under way at once.")
+    runs_per_minute: int = Field(default=30, ge=1, description="Runs that start within a minute.")
 
 
 class Settings(BaseSettings):
@@ -265,20 +273,24 @@ class Settings(BaseSettings):
     mode: Literal[Mode.SHADOW, Mode.ENFORCE] = Field(
         default=Mode.SHADOW, description="A ceiling over all policies; a first start never acts."
     )
-    server: Server = Server()
-    store: StoreSettings = StoreSettings()
+    server: Server = Field(default=Server(), description="Where the receiver listens.")
+    store: StoreSettings = Field(default=StoreSettings(), description="Where records are kept.")
     policies: Path | None = Field(
         default=None, description="Folder of policies; the shipped ones when absent."
     )
-    sources: dict[EntryName, Source] = {"default": Source()}
-    prometheus: Prometheus | None = None
-    services: dict[EntryName, Service] | None = None
-    docker: Docker | None = None
-    compose: Compose | None = None
-    fly: Fly | None = None
-    commands: dict[EntryName, Command] | None = None
-    files: dict[EntryName, FileTarget] | None = None
-    channels: dict[EntryName, tuple[SecretRef, ...]] = {}
-    contacts: dict[EntryName, Contact] = {}
-    tokens: tuple[Token, ...] = ()
-    limits: Limits = Limits()
+    sources: dict[EntryName, Source] = Field(
+        default={"default": Source()}, description="Alertmanager clusters that may post."
+    )
+    prometheus: Prometheus | None = Field(default=None, description="What answers PromQL.")
+    services: dict[EntryName, Service] | None = Field(default=None, description="HTTP services.")
+    docker: Docker | None = Field(default=None, description="Containers.")
+    compose: Compose | None = Field(default=None, description="A compose project.")
+    fly: Fly | None = Field(default=None, description="Fly.io apps.")
+    commands: dict[EntryName, Command] | None = Field(default=None, description="Commands.")
+    files: dict[EntryName, FileTarget] | None = Field(default=None, description="Files.")
+    channels: dict[EntryName, tuple[SecretRef, ...]] = Field(
+        default={}, description="Where news goes: references to notification URLs."
+    )
+    contacts: dict[EntryName, Contact] = Field(default={}, description="Who is told on escalation.")
+    tokens: tuple[Token, ...] = Field(default=(), description="Who may call the API, and as what.")
+    limits: Limits = Field(default=Limits(), description="Caps over everything.")

@@ -12,6 +12,7 @@ from remediator.actions.compose_restart import ComposeRestart
 from remediator.actions.compose_scale import ComposeScale
 from remediator.actions.compose_services import ComposeServices
 from remediator.actions.containers import Containers
+from remediator.actions.docker_env import DockerEnv
 from remediator.actions.docker_inspect import DockerInspect
 from remediator.actions.docker_logs import DockerLogs
 from remediator.actions.docker_restart import DockerRestart
@@ -42,6 +43,7 @@ ACTIONS: tuple[type[Action[Any]], ...] = (
     DockerStop,
     DockerLogs,
     DockerInspect,
+    DockerEnv,
     ComposeRestart,
     ComposeScale,
     FlySecrets,
@@ -99,6 +101,7 @@ def build_actions(settings: Settings, clients: ActionClients, clock: Clock) -> M
         DockerStop(containers),
         DockerLogs(containers, clock),
         DockerInspect(containers),
+        DockerEnv(containers, clock),
         ComposeRestart(services),
         ComposeScale(services),
         FlySecrets(apps),

@@ -23,6 +23,8 @@ _THREADS = 8
 _LOG_CAP_BYTES = 64 * 1024 * 1024
 SERVICE_LABEL = "com.docker.compose.service"
 PROJECT_LABEL = "com.docker.compose.project"
+KEPT_SUFFIX = ".remediator-old"
+"""Ends the name of a container that is being replaced, while it is kept."""
 T = TypeVar("T")
 
 
@@ -59,14 +61,18 @@ class DockerEngine:
         return _state(raw)
 
     async def by_service(self, service: str, project: str | None, within: timedelta) -> tuple[str, ...]:
-        """Return the names of a compose service's containers, running or not, in order."""
+        """Return the names of a compose service's containers, running or not, in order.
+
+        One that is being replaced has the name that its successor takes.
+        """
         labels = [f"{SERVICE_LABEL}={service}"]
         if project is not None:
             labels.append(f"{PROJECT_LABEL}={project}")
         found = await self._ask(
             lambda client: client.api.containers(all=True, filters={"label": labels}), within
         )
-        return tuple(sorted(entry["Names"][0].lstrip("/") for entry in found))
+        names = {str(entry["Names"][0]).lstrip("/").removesuffix(KEPT_SUFFIX) for entry in found}
+        return tuple(sorted(names))
 
     async def restart(self, name: str, grace: timedelta, within: timedelta) -> None:
         """Stop it, killing it after `grace`, and start it."""
@@ -101,6 +107,15 @@ class DockerEngine:
             return str(made["Id"])
 
         return await self._ask(work, within)
+
+    async def image_id(self, image: str, within: timedelta) -> str | None:
+        """Return the id that an image's name stands for now; None when there is no such image."""
+        try:
+            return str((await self._ask(lambda client: client.api.inspect_image(image), within))["Id"])
+        except ClientError as error:
+            if error.fault is Fault.REFUSED:
+                return None
+            raise
 
     async def logs(
         self,
