@@ -199,9 +199,11 @@ class SecretValues(Section):
 class FlyApp(Section):
     """A Fly.io app, and what policies may change on it."""
 
-    secrets: tuple[str, ...] | dict[str, SecretValues | None] = ()
-    count: Bounds | None = None
-    memory_mb: tuple[int, ...] = ()
+    secrets: tuple[str, ...] | dict[str, SecretValues | None] = Field(
+        default=(), description="Secrets that may be set; with values, only to those."
+    )
+    count: Bounds | None = Field(default=None, description="How many machines there may be.")
+    memory_mb: tuple[int, ...] = Field(default=(), description="Megabytes that a machine may have.")
 
 
 class Fly(Section):

@@ -5,23 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import Enum
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, HttpUrl
 from pydantic.fields import FieldInfo
 
 from remediator.durations import format_duration
 from remediator.policy.catalog import Inventory
 from remediator.policy.promql import PromQLField
+from remediator.secret_refs import SecretRef
+from remediator.settings import SizeBytes
 
-_PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", timedelta: "duration"}
+_PLAIN = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    timedelta: "duration",
+    Path: "path",
+    HttpUrl: "URL",
+}
+# Types that are told apart by their marks alone.
+_MARKED = {"secret reference": get_args(SecretRef)[1], "size": get_args(SizeBytes)[1]}
+_SIZES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
 _ANYTHING = "any value"
 _BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
 
 
 def parameters(model: type[BaseModel]) -> str:
     """Return a table of a model's keys: type, default, meaning."""
+    model.model_rebuild()
     if not model.model_fields:
         return "No parameters.\n"
     rows = [_row(name, info) for name, info in model.model_fields.items()]
@@ -43,6 +58,7 @@ def models_within(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from inner(argument)
 
     def below(parent: type[BaseModel]) -> Iterator[type[BaseModel]]:
+        parent.model_rebuild()
         for info in parent.model_fields.values():
             yield from inner(info.annotation)
 
@@ -69,6 +85,9 @@ def _type(annotation: Any, metadata: list[Any] | None = None) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _type(arguments[0], list(arguments[1:]))
+    for name, known in _MARKED.items():
+        if known in (metadata or ()):
+            return name
     for mark in metadata or ():
         if isinstance(mark, Inventory):
             return f"name under `{mark.section}`"
@@ -107,9 +126,10 @@ def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
     value = info.get_default(call_default_factory=True, validated_data={})
-    if value is None or value in ((), {}, ""):
-        return ""
-    return f"`{_yaml(value)}`"
+    text = "" if value is None else _yaml(value)
+    if value is not None and _MARKED["size"] in info.metadata:
+        text = next(f"{value // unit}{name}" for unit, name in _SIZES if value % unit == 0)
+    return "" if text in ("", "[]", "{}") else f"`{text}`"
 
 
 def _yaml(value: Any) -> str:
@@ -119,9 +139,10 @@ def _yaml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, Enum):
         return str(value.value)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return f"[{', '.join(_yaml(child) for child in value)}]"
     if isinstance(value, BaseModel):
-        given = value.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return f"{{{', '.join(f'{key}: {child}' for key, child in given.items())}}}"
+        return _yaml(value.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_yaml(child)}' for key, child in value.items())}}}"
     return str(value)

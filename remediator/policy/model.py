@@ -40,27 +40,27 @@ GuardUse = Annotated[dict[str, JsonValue], AfterValidator(_single_key)]
 class Again(Document):
     """Whether the same episode may get another run after a terminal one; by default none."""
 
-    after: Duration
+    after: Duration = Field(description="How long after the run ended.")
     max: int = Field(ge=1, description="Further runs for one episode.")
 
 
 class ActionUse(Document):
     """One use of an action: its name and its parameters."""
 
-    uses: str
-    with_: dict[str, JsonValue] = Field(default={}, alias="with")
+    uses: str = Field(description="The action's name.")
+    with_: dict[str, JsonValue] = Field(default={}, alias="with", description="Its parameters.")
 
 
 class Fact(ActionUse):
     """A read-only look, gathered before deciding."""
 
-    fact: FactName
+    fact: FactName = Field(description="Its name, read as `facts.NAME` and `facts_detail.NAME`.")
 
 
 class Retry(Document):
     """Further attempts; only taken when nothing was sent, or the step is idempotent."""
 
-    attempts: int = Field(ge=1, le=10)
+    attempts: int = Field(ge=1, le=10, description="With the first one.")
     backoff: Duration = Field(default=timedelta(seconds=2), description="Doubles at each attempt.")
 
 
@@ -69,36 +69,36 @@ class Step(ActionUse):
     or by its place, `steps[0].FIELD`."""
 
     name: FactName | None = Field(default=None, description="For reading its result.")
-    retry: Retry | None = None
-    timeout: Duration = timedelta(seconds=30)
+    retry: Retry | None = Field(default=None, description="Without it, one attempt.")
+    timeout: Duration = Field(default=timedelta(seconds=30), description="For one attempt.")
 
 
 class Expect(Document):
     """What an HTTP answer must be."""
 
-    status: int | tuple[int, ...] | None = None
+    status: int | tuple[int, ...] | None = Field(default=None, description="A status code, or several.")
     json_: dict[str, JsonValue] | None = Field(default=None, alias="json", description="Dotted path: value.")
     absent: tuple[str, ...] = Field(default=(), description="Dotted paths that must not be there.")
-    latency_below: Duration | None = None
+    latency_below: Duration | None = Field(default=None, description="The whole answer is there sooner.")
 
 
 class HttpCheck(Document):
     """An HTTP look as a check."""
 
-    service: str
-    path: TemplateSource
+    service: str = Field(description="A name under `services`.")
+    path: TemplateSource = Field(description="Below the service's url.")
     method: Literal["GET", "HEAD"] = "GET"
-    expect: Expect = Expect(status=200)
-    timeout: Duration | None = None
+    expect: Expect = Field(default=Expect(status=200), description="What must hold of the answer.")
+    timeout: Duration | None = Field(default=None, description="The service's own when left out.")
 
 
 class Check(Document):
     """One look of a verification: exactly one of PromQL, HTTP, or a read-only action."""
 
-    promql: str | None = None
-    http: HttpCheck | None = None
-    uses: str | None = None
-    with_: dict[str, JsonValue] = Field(default={}, alias="with")
+    promql: str | None = Field(default=None, description="Holds when its result is not empty.")
+    http: HttpCheck | None = Field(default=None, description="Holds when the answer is as expected.")
+    uses: str | None = Field(default=None, description="A read-only action; holds when its fact is true.")
+    with_: dict[str, JsonValue] = Field(default={}, alias="with", description="The action's parameters.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Check:
@@ -117,10 +117,10 @@ _CHECK_KEYS = ("promql", "http", "uses", "with")
 class Verify(Document):
     """The check, after the steps, that it worked. One check may be written directly."""
 
-    all_: tuple[Check, ...] = Field(alias="all", min_length=1)
-    within: Duration = timedelta(minutes=2)
-    stable_for: Duration = timedelta(0)
-    every: Duration = timedelta(seconds=5)
+    all_: tuple[Check, ...] = Field(alias="all", min_length=1, description="Checks that all must hold.")
+    within: Duration = Field(default=timedelta(minutes=2), description="Until then, or it failed.")
+    stable_for: Duration = Field(default=timedelta(0), description="How long all must hold without a break.")
+    every: Duration = Field(default=timedelta(seconds=5), description="Time between looks.")
     watch: Duration = Field(default=timedelta(hours=1), description="A relapse within this is recorded.")
 
     @model_validator(mode="before")
@@ -145,43 +145,47 @@ class Revert(Document):
     """How a temporary option is undone. With `steps` these run; without, each step is undone
     in reverse order from what it captured."""
 
-    on: tuple[RevertOn, ...] = tuple(RevertOn)
+    on: tuple[RevertOn, ...] = Field(default=tuple(RevertOn), description="What undoes it.")
     after: Duration = Field(default=timedelta(hours=4), description="The lease's length.")
     when: ExpressionSource | None = Field(default=None, description="Delays only `resolved`.")
-    stable_for: Duration = timedelta(0)
-    verify: Verify | None = None
-    if_not_ready: Literal["ask", "undo", "keep"] = "ask"
-    steps: tuple[Step, ...] = ()
+    stable_for: Duration = Field(default=timedelta(0), description="How long `when` must hold first.")
+    verify: Verify | None = Field(default=None, description="The check that it was undone well.")
+    if_not_ready: Literal["ask", "undo", "keep"] = Field(
+        default="ask", description="At the lease's end, with `when` false."
+    )
+    steps: tuple[Step, ...] = Field(default=(), description="What undoes it; else what was captured.")
 
 
 class Approval(Document):
     """Who must agree before it runs."""
 
     from_: tuple[str, ...] = Field(alias="from", min_length=1, description="Groups, or names of tokens.")
-    count: int = Field(default=1, ge=1)
-    expires: Duration = timedelta(minutes=30)
-    self_approval: Literal["never", "operator"] = "never"
+    count: int = Field(default=1, ge=1, description="How many of them.")
+    expires: Duration = Field(default=timedelta(minutes=30), description="No answer until then means no.")
+    self_approval: Literal["never", "operator"] = Field(
+        default="never", description="Whether an operator who started it by hand may approve it."
+    )
 
 
 class Option(Document):
     """One way to remediate."""
 
-    name: Name
-    when: ExpressionSource | None = None
-    approval: Approval | None = None
-    steps: tuple[Step, ...] = Field(min_length=1)
-    verify: Verify | None = None
-    revert: Revert | None = None
+    name: Name = Field(description="Unique in the policy.")
+    when: ExpressionSource | None = Field(default=None, description="Passed over unless this holds.")
+    approval: Approval | None = Field(default=None, description="Asked for before this option's steps.")
+    steps: tuple[Step, ...] = Field(min_length=1, description="Done in order; the first failure ends it.")
+    verify: Verify | None = Field(default=None, description="The policy's own when left out.")
+    revert: Revert | None = Field(default=None, description="The policy's own when left out.")
 
 
 class Escalation(Document):
     """When somebody is told that this is still open."""
 
-    after: Duration | None = None
-    when: ExpressionSource | None = None
-    promql: str | None = None
-    hold: Duration | None = None
-    to: str
+    after: Duration | None = Field(default=None, description="So long after the episode opened.")
+    when: ExpressionSource | None = Field(default=None, description="Once this expression holds.")
+    promql: str | None = Field(default=None, description="Once this query holds.")
+    hold: Duration | None = Field(default=None, description="How long `promql` must have held.")
+    to: str = Field(description="A name under `contacts`.")
 
     @model_validator(mode="after")
     def _one_trigger(self) -> Escalation:
@@ -204,41 +208,41 @@ class NotifyOn(StrEnum):
 class Notify(Document):
     """Where news of a run goes."""
 
-    channel: str
-    audience: Literal["internal", "stakeholders"] = "internal"
-    language: Literal["en", "es"] = "en"
-    on: tuple[NotifyOn, ...] = tuple(NotifyOn)
-    every: Duration | None = None
+    channel: str = Field(description="A name under `channels`.")
+    audience: Literal["internal", "stakeholders"] = Field(default="internal", description="How it is put.")
+    language: Literal["en", "es"] = Field(default="en", description="English or Spanish.")
+    on: tuple[NotifyOn, ...] = Field(default=tuple(NotifyOn), description="What is told.")
+    every: Duration | None = Field(default=None, description="Told again while it is open.")
 
 
 class Report(Document):
     """When an incident report is written."""
 
-    on: tuple[Literal["terminal"], ...] = ("terminal",)
+    on: tuple[Literal["terminal"], ...] = Field(default=("terminal",), description="When a run has ended.")
 
 
 class Policy(Document):
     """One policy file."""
 
     policy: Name = Field(description="Its name, unique in the folder.")
-    description: str = ""
-    owner: str | None = None
-    runbook_url: str | None = None
-    mode: Mode = Mode.ENFORCE
+    description: str = Field(default="", description="What it does, for people.")
+    owner: str | None = Field(default=None, description="Whose it is.")
+    runbook_url: str | None = Field(default=None, description="The human document.")
+    mode: Mode = Field(default=Mode.ENFORCE, description="`shadow` decides and records, and never acts.")
     priority: int = Field(default=100, description="Several policies on one target: lower goes first.")
     match: tuple[str, ...] = Field(min_length=1, description="Alertmanager matchers; all must hold.")
     target: TemplateSource = Field(description="What is acted on, and locked.")
     settle: Duration = Field(default=timedelta(0), description="Delays the first decision.")
     recheck: Duration = Field(default=timedelta(minutes=1), description="When a guard names no time.")
-    again: Again | None = None
-    guards: tuple[GuardUse, ...] = ()
-    diagnose: tuple[Fact, ...] = ()
-    options: tuple[Option, ...] = Field(min_length=1)
+    again: Again | None = Field(default=None, description="Further runs for the same episode.")
+    guards: tuple[GuardUse, ...] = Field(default=(), description="All must allow; see guards.md.")
+    diagnose: tuple[Fact, ...] = Field(default=(), description="Facts, gathered before deciding.")
+    options: tuple[Option, ...] = Field(min_length=1, description="Tried in order until one verifies.")
     verify: Verify | None = Field(default=None, description="For options without their own.")
     revert: Revert | None = Field(default=None, description="For options without their own.")
-    escalate: tuple[Escalation, ...] = ()
-    notify: tuple[Notify, ...] = ()
-    report: Report | None = None
+    escalate: tuple[Escalation, ...] = Field(default=(), description="Who is told while it stays open.")
+    notify: tuple[Notify, ...] = Field(default=(), description="Where news goes; one may stand alone.")
+    report: Report | None = Field(default=None, description="When an incident report is written.")
 
     @model_validator(mode="before")
     @classmethod
