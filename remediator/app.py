@@ -135,7 +135,7 @@ async def _run_until(
     finally:
         server.services.readiness.set("draining", "the server is stopping")
         parts.runner.drain()
-        await web.drain()
+        web.drain()
         scheduler.stop()
         with suppress(TimeoutError):
             await asyncio.wait_for(parts.dispatcher.drain(), settings.server.drain_timeout.total_seconds())
