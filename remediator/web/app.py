@@ -1,0 +1,62 @@
+"""Builds the web application: routes, roles and what surrounds every handler."""
+
+from __future__ import annotations
+
+import resource
+
+from aiohttp import hdrs, web
+
+from remediator.settings import Role
+from remediator.web.auth import Authenticator, same_origin, secured
+from remediator.web.connections import Connections
+from remediator.web.keys import BODY_BUDGET, CONNECTIONS, SERVICES
+from remediator.web.parting import parting
+from remediator.web.problems import problems
+from remediator.web.request_body import BodyBudget, expect_later
+from remediator.web.routes import GET, ROUTES, Route
+from remediator.web.services import Services
+from remediator.web.webhook import measured
+
+# Several of the largest deliveries at once; more are asked to come again.
+_BODIES_AT_ONCE = 4
+_MOST_CONNECTIONS = 4096
+
+
+def build_app(services: Services) -> web.Application:
+    """Return the application; the server that serves it guards its connections."""
+    server = services.settings.server
+    app = web.Application(middlewares=[parting, problems, same_origin])
+    app[SERVICES] = services
+    app[BODY_BUDGET] = BodyBudget(_BODIES_AT_ONCE * server.body_limit)
+    app[CONNECTIONS] = Connections(
+        limit=_connection_limit(),
+        header_timeout=server.header_timeout,
+        write_timeout=server.body_timeout,
+    )
+    app.on_response_prepare.append(_name_no_versions)
+    authenticator = Authenticator(services.settings.tokens)
+    for route in ROUTES:
+        _add(app, route, authenticator)
+    return app
+
+
+def _add(app: web.Application, route: Route, authenticator: Authenticator) -> None:
+    handler = route.handler
+    if route.role is not None:
+        handler = secured(handler, route.role, authenticator)
+    if route.role is Role.WEBHOOK:
+        handler = measured(handler)
+    if route.method == GET:
+        app.router.add_get(route.path, handler)
+    else:
+        app.router.add_route(route.method, route.path, handler, expect_handler=expect_later)
+
+
+def _connection_limit() -> int:
+    # The other half of the file descriptors is for the store, subprocesses and outgoing calls.
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_CONNECTIONS if descriptors < 0 else min(_MOST_CONNECTIONS, descriptors // 2)
+
+
+async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers[hdrs.SERVER] = "remediator"

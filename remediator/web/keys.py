@@ -1,0 +1,15 @@
+"""Typed keys: what the application and a request carry."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from remediator.engine.actors import Actor
+from remediator.web.connections import Connections
+from remediator.web.request_body import BodyBudget
+from remediator.web.services import Services
+
+SERVICES = web.AppKey("services", Services)
+CONNECTIONS = web.AppKey("connections", Connections)
+BODY_BUDGET = web.AppKey("body_budget", BodyBudget)
+ACTOR = web.RequestKey("actor", Actor)

@@ -1,0 +1,84 @@
+"""Errors as `application/problem+json` (RFC 9457). What went wrong inside is logged, never sent."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from remediator.store.base import ConflictError, StoreUnavailableError
+
+_LOG = logging.getLogger("remediator.web")
+_CONTENT_TYPE = "application/problem+json"
+
+
+class ProblemError(Exception):
+    """An answer that is an error. `detail` and `members` are for the client's eyes."""
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = members
+        super().__init__(f"{int(status)} {detail}")
+
+
+def problem_response(error: ProblemError) -> web.Response:
+    """Return the response for a problem."""
+    body = {
+        "type": "about:blank",
+        "title": error.status.phrase,
+        "status": int(error.status),
+        "detail": error.detail,
+        **error.members,
+    }
+    return web.Response(
+        status=error.status,
+        body=json.dumps(body).encode(),
+        content_type=_CONTENT_TYPE,
+        headers={"Cache-Control": "no-store", **error.headers},
+    )
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error of a handler into a problem."""
+    try:
+        return await handler(request)
+    except ProblemError as error:
+        return problem_response(error)
+    except web.HTTPException as error:
+        return problem_response(_from_aiohttp(error))
+    except StoreUnavailableError:
+        _LOG.warning("the store can't commit now", extra={"fields": {"action": "api.unavailable"}})
+        return problem_response(
+            ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the store can't answer now; try again")
+        )
+    except ConflictError:
+        return problem_response(
+            ProblemError(HTTPStatus.CONFLICT, "it changed meanwhile; look at it again, then decide anew")
+        )
+    # The boundary: whatever else went wrong is a fault of ours, and no client may see it.
+    except Exception:  # noqa: BLE001
+        _LOG.exception("a request failed", extra={"fields": {"action": "api.failed"}})
+        return problem_response(
+            ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "this failed inside; the log says why")
+        )
+
+
+def _from_aiohttp(error: web.HTTPException) -> ProblemError:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return ProblemError(
+            HTTPStatus.METHOD_NOT_ALLOWED, f"only {allowed} work here", headers={"Allow": allowed}
+        )
+    if isinstance(error, web.HTTPNotFound):
+        return ProblemError(HTTPStatus.NOT_FOUND, "there is nothing here")
+    return ProblemError(HTTPStatus(error.status), HTTPStatus(error.status).description)
