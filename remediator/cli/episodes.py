@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -22,9 +23,16 @@ from remediator.cli.options import (
 from remediator.cli.output import print_json, print_table, say, when
 
 
+class EpisodeState(StrEnum):
+    """Whether an alert still fires, as far as is known."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
 def list_episodes(
     alertname: Alertname = None,
-    state: Annotated[str | None, typer.Option("--state", help="Only `open` or `closed` ones.")] = None,
+    state: Annotated[EpisodeState | None, typer.Option("--state", help="Only these.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
@@ -74,7 +82,7 @@ def acknowledge_episode(
     if as_json:
         print_json(answer)
     else:
-        say(f"episode {episode_id} is acknowledged")
+        say(f"episode {episode_id}: {answer['message']}")
 
 
 def list_leases(

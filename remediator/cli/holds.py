@@ -54,8 +54,7 @@ def add_hold(
     if as_json:
         print_json(answer)
     else:
-        hold = answer.get("hold") or answer
-        say(f"hold {hold['id']} stands; `remediator holds remove {hold['id']}` ends it")
+        say(f"hold {answer['id']}, {answer['message']}; `remediator holds remove {answer['id']}` ends it")
 
 
 def remove_hold(
@@ -69,4 +68,4 @@ def remove_hold(
     if as_json:
         print_json(answer)
     else:
-        say(f"hold {hold_id} is removed")
+        say(f"hold {hold_id}: {answer['message']}")

@@ -98,7 +98,8 @@ def show_run(run_id: RunId, url: Url = DEFAULT_URL, as_json: JsonOutput = False)
     print_fields({name: run[name] for name in _FIELDS if run.get(name) not in (None, "")})
     if run.get("approval"):
         say("\nApproval", style="bold")
-        print_fields(run["approval"])
+        names = ("state", "from", "count", "expires_at", "votes")
+        print_fields({name: run["approval"].get(name) for name in names})
     if run.get("plan"):
         say("\nPlan", style="bold")
         print_plan(run["plan"])
@@ -172,7 +173,7 @@ def revert_run(
 
 def _command(run_id: int, verb: str, body: Mapping[str, Any], *, url: str, as_json: bool) -> None:
     with ApiClient(url) as api:
-        _print_answer(run_id, api.post(f"/api/v1/runs/{run_id}/{verb}", body), as_json=as_json)
+        _print_answer(api.post(f"/api/v1/runs/{run_id}/{verb}", body), as_json=as_json)
 
 
 def _vote(
@@ -189,7 +190,7 @@ def _vote(
             _ask(run, verb)
         # The hash of what was shown: if the plan changes in between, the server refuses.
         body = {"plan_hash": shown, "comment": comment}
-        _print_answer(run_id, api.post(f"/api/v1/runs/{run_id}/{verb}", body), as_json=as_json)
+        _print_answer(api.post(f"/api/v1/runs/{run_id}/{verb}", body), as_json=as_json)
 
 
 def _ask(run: Mapping[str, Any], verb: str) -> None:
@@ -202,10 +203,8 @@ def _ask(run: Mapping[str, Any], verb: str) -> None:
         fail("nothing was sent", ExitCode.WRONG)
 
 
-def _print_answer(run_id: int, answer: Any, *, as_json: bool) -> None:
+def _print_answer(answer: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    run = (answer or {}).get("run") or answer or {}
-    detail = (answer or {}).get("detail") or f"it is {run.get('state')}"
-    say(f"run {run_id}: {detail}")
+    say(f"run {answer['id']}: {answer['message']}; it is {answer['state']}")

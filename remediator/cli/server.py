@@ -17,13 +17,17 @@ def serve_server(
     port: Annotated[
         int | None, typer.Option("--port", min=0, max=65535, help="Listen on this port instead.")
     ] = None,
+    held: Annotated[
+        bool,
+        typer.Option("--held", help="Start on a broken audit log: take deliveries, and do nothing."),
+    ] = False,
 ) -> None:
     """Run the receiver until it is told to stop (SIGTERM drains it)."""
     # Only this command needs all of the server; the others start quicker without.
     from remediator.app import serve  # noqa: PLC0415
 
     path = config_path(config)
-    raise typer.Exit(serve(_listening(load_settings(path), host, port), path))
+    raise typer.Exit(serve(_listening(load_settings(path), host, port), path, held=held))
 
 
 def _listening(settings: Settings, host: str | None, port: int | None) -> Settings:

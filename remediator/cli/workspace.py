@@ -10,7 +10,7 @@ from remediator.actions.catalog import ActionClients, build_actions
 from remediator.cli.options import config_path
 from remediator.clients.process import ProcessRunner
 from remediator.clock import SystemClock
-from remediator.engine.capabilities import Capabilities, capabilities_of
+from remediator.engine.capabilities import Capabilities, capabilities_of, catalog_of
 from remediator.policy.catalog import Catalog
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_policies
@@ -31,8 +31,7 @@ class Workspace:
     @property
     def catalog(self) -> Catalog:
         """What policies are checked against."""
-        guards = {name: guard.params for name, guard in self.capabilities.guards.items()}
-        return Catalog(guards=guards, actions=self.capabilities.actions)
+        return catalog_of(self.capabilities)
 
     def load(self) -> PolicySet:
         """Load the policies that would serve.

@@ -40,6 +40,8 @@ AUDIT = {
     "policy": "pms", "target": HOSTILE, "run_id": 7, "detail": {"text": HOSTILE},
 }  # fmt: skip
 
+ANSWER = {"id": 7, "result": "done", "message": HOSTILE, "state": "planned"}
+
 LISTS = [
     ("runs", "/api/v1/runs", RUN),
     ("holds", "/api/v1/holds", HOLD),
@@ -94,7 +96,7 @@ def test_filters_and_the_token_are_sent_and_the_rest_is_left_out(api: Api, remed
 
 def test_an_approval_is_bound_to_the_plan_that_was_fetched(api: Api, remediator: Run) -> None:
     api.on("GET", "/api/v1/runs/7", RUN)
-    api.on("POST", "/api/v1/runs/7/approve", {**RUN, "state": "planned"})
+    api.on("POST", "/api/v1/runs/7/approve", ANSWER)
     ended = remediator("runs", "approve", "7", "--yes", "-m", "go on")
     assert ended.code == 0, ended.err
     body = {"plan_hash": "abc123", "comment": "go on"}
@@ -123,7 +125,7 @@ def test_on_a_terminal_the_plan_is_shown_and_asked_about(
     api: Api, remediator: Run, monkeypatch: pytest.MonkeyPatch, verb: str, answer: str, code: int, sent: int
 ) -> None:
     api.on("GET", "/api/v1/runs/7", RUN)
-    api.on("POST", f"/api/v1/runs/7/{verb}", RUN)
+    api.on("POST", f"/api/v1/runs/7/{verb}", ANSWER)
     monkeypatch.setattr("sys.stdin", Typed(answer))
     ended = remediator("runs", verb, "7")
     assert ended.code == code, ended.err
@@ -180,14 +182,15 @@ class Typed:
 def test_commands_send_what_the_api_takes(
     api: Api, remediator: Run, arguments: list[str], path: str, body: dict[str, Any]
 ) -> None:
-    api.on("POST", path, HOLD if "holds" in path else RUN)
+    api.on("POST", path, ANSWER)
     ended = remediator(*arguments)
     assert ended.code == 0, ended.err
+    assert "\x1b" not in ended.out
     assert api.sent("POST") == [(path, body)]
 
 
 def test_a_hold_is_removed_by_its_id(api: Api, remediator: Run) -> None:
-    api.on("DELETE", "/api/v1/holds/4", HOLD)
+    api.on("DELETE", "/api/v1/holds/4", ANSWER)
     assert remediator("holds", "remove", "4").code == 0
     assert api.sent("DELETE") == [("/api/v1/holds/4", None)]
 
