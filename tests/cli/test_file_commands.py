@@ -17,6 +17,7 @@ from yaml import safe_load
 
 from remediator.runs.audit import AuditAction, AuditEntry
 from remediator.settings import Token
+from remediator.store.base import Tx
 from remediator.store.sqlite.store import open_store
 from tests.cli.conftest import Run
 
@@ -231,11 +232,18 @@ async def database(tmp_path: Path) -> Path:
     path = tmp_path / "data/remediator.db"
     store = await open_store(path)
     at = datetime(2026, 1, 2, tzinfo=UTC)
-    for target in ("pms/qloapps", "=cmd|' /C calc'!A0", HOSTILE, "@SUM(1)", "-2+3"):
-        entry = AuditEntry(
+    entries = [
+        AuditEntry(
             at=at, actor="remediator", action=AuditAction.RUN_STATE, target=target, detail={"to": "running"}
         )
-        await store.write(lambda tx, entry=entry: tx.audit(entry))
+        for target in ("pms/qloapps", "=cmd|' /C calc'!A0", HOSTILE, "@SUM(1)", "-2+3")
+    ]
+
+    def write(tx: Tx) -> None:
+        for entry in entries:
+            tx.audit(entry)
+
+    await store.write(write)
     await store.close()
     return path
 
