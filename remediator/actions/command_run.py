@@ -21,6 +21,7 @@ from remediator.actions.base import (
 from remediator.actions.command_line import argv_of, refuse_values
 from remediator.actions.faults import FAULTS, outcome_of
 from remediator.actions.set_values import Text
+from remediator.clients.capped_output import shortened
 from remediator.clients.process import ProcessResult, ProcessRunner
 from remediator.secret_refs import resolve_secret
 from remediator.settings import Command, EntryName
@@ -96,17 +97,10 @@ class CommandRun(BaseAction):
 def _ended(result: ProcessResult) -> Outcome:
     shown = {
         "exit_code": result.exit_code,
-        "stdout": _cut(result.stdout),
-        "stderr": _cut(result.stderr),
+        "stdout": shortened(result.stdout, _KEPT_CHARACTERS),
+        "stderr": shortened(result.stderr, _KEPT_CHARACTERS),
     }
     if result.exit_code == 0:
         return succeeded(fact=True, **shown)
     detail = f"it ended with {result.exit_code}"
     return replace(failed(FailureReason.UNEXPECTED, detail, **shown), fact=False)
-
-
-def _cut(text: str) -> str:
-    if len(text) <= _KEPT_CHARACTERS:
-        return text
-    half = _KEPT_CHARACTERS // 2
-    return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"

@@ -41,9 +41,9 @@ class FlyScaleMemory(BaseAction):
         if refusal is not None:
             return refusal
         sizes = self._apps.entry(params.app).memory_mb
-        if not sizes or params.memory_mb in sizes:
+        if params.memory_mb in sizes:
             return None
-        listed = ", ".join(str(size) for size in sizes)
+        listed = ", ".join(str(size) for size in sizes) or "the sizes"
         return f"{params.memory_mb} is not one of {listed}, which fly.apps.{params.app}.memory_mb allows"
 
     def attributes(self, params: FlyScaleMemoryParams) -> tuple[tuple[str, str], ...]:

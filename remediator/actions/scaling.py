@@ -42,8 +42,10 @@ class ScaleParams(ActionParams):
 
 
 def refuse_number(number: int, bounds: Bounds | None, where: str) -> str | None:
-    """Say that a number is out of the inventory's bounds, or None."""
-    if bounds is None or bounds.min <= number <= bounds.max:
+    """Say that a number is out of the inventory's bounds, or has none; else None."""
+    if bounds is None:
+        return f"{where} in remediator.yaml has no min and max to scale within"
+    if bounds.min <= number <= bounds.max:
         return None
     return f"{number} is not within {bounds.min} to {bounds.max}, which {where} in remediator.yaml allows"
 

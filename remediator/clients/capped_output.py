@@ -1,4 +1,8 @@
-"""Keeps the beginning and the end of a process's output, however much it writes."""
+"""Keeps the beginning and the end of a process's output, however much it writes.
+
+What is left out goes by whole lines where there are lines: half a secret at a cut would not be
+recognised, and so not be hidden, by whoever redacts the text later.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +34,30 @@ class CappedOutput:
         return self._dropped > 0
 
     def text(self) -> str:
-        """Return what was kept, with a note where bytes are missing."""
+        """Return what was kept, with a note where something is missing."""
         if not self._dropped:
             return bytes(self._head + self._tail).decode("utf-8", "replace")
-        note = f"\n[… {self._dropped} bytes left out …]\n"
-        return self._head.decode("utf-8", "replace") + note + self._tail.decode("utf-8", "replace")
+        return _joined(self._head.decode("utf-8", "replace"), self._tail.decode("utf-8", "replace"))
+
+
+def shortened(text: str, most_characters: int) -> str:
+    """Return the text, or its beginning and its end with a note between."""
+    if len(text) <= most_characters:
+        return text
+    half = most_characters // 2
+    return _joined(text[:half], text[-half:])
+
+
+def last_lines(text: str, most_characters: int) -> str:
+    """Return the end of a text, where programs say why they gave up."""
+    text = text.strip()
+    if len(text) <= most_characters:
+        return text
+    end = text[-most_characters:]
+    return end.partition("\n")[2] or end
+
+
+def _joined(head: str, tail: str) -> str:
+    head = head[: head.rfind("\n") + 1] or head
+    tail = tail.partition("\n")[2] or tail
+    return f"{head}[… left out …]\n{tail}"

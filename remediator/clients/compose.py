@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from remediator.clients.capped_output import last_lines
 from remediator.clients.errors import ClientError, Fault
 from remediator.clients.process import ProcessResult, ProcessRunner
 from remediator.settings import Compose
@@ -46,10 +47,6 @@ class ComposeClient:
         )
         result.settle(settings.command[0])
         if result.exit_code != 0:
-            detail = f"compose {argv[0]} ended with {result.exit_code}: {_end(result.stderr)}"
+            detail = f"compose {argv[0]} ended with {result.exit_code}: {last_lines(result.stderr, _SHOWN)}"
             raise ClientError(Fault.UNEXPECTED, detail)
         return result
-
-
-def _end(text: str) -> str:
-    return text.strip()[-_SHOWN:]

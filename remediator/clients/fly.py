@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from remediator.clients.capped_output import last_lines
 from remediator.clients.errors import ClientError, Fault
 from remediator.clients.process import ProcessResult, ProcessRunner
 from remediator.secret_refs import resolve_secret
@@ -130,7 +131,7 @@ class FlyClient:
         result.settle(self._settings.command[0])
         if result.exit_code != 0:
             what = " ".join(argv[:2])
-            said = _hidden(result.stderr.strip()[-_SHOWN:], stdin, env.get("FLY_API_TOKEN"))
+            said = _hidden(last_lines(result.stderr, _SHOWN), stdin, env.get("FLY_API_TOKEN"))
             raise ClientError(Fault.UNEXPECTED, f"flyctl {what} ended with {result.exit_code}: {said}")
         return result
 

@@ -12,10 +12,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from remediator.clients.authorization import authorization
 from remediator.clients.errors import ClientError, Fault
 from remediator.clients.service_paths import path_fault
-from remediator.secret_refs import resolve_secret
-from remediator.settings import Auth, Service
+from remediator.settings import Service
 
 _BODY_CAP_BYTES = 1024 * 1024
 
@@ -74,7 +74,7 @@ class ServiceClient:
         """
         entry = self._services[service]
         url = _join(entry, path)
-        sent = {"Accept-Encoding": "identity", **(headers or {}), **_authorization(entry.auth)}
+        sent = {"Accept-Encoding": "identity", **(headers or {}), **authorization(entry.auth)}
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
             sent["Content-Type"] = "application/json"
@@ -128,17 +128,6 @@ def _join(entry: Service, path: str) -> URL:
     if joined.origin() != base.origin():
         raise ClientError(Fault.REFUSED, f"the path {path[:80]!r} leads to another host")
     return joined
-
-
-def _authorization(auth: Auth | None) -> dict[str, str]:
-    if auth is None:
-        return {}
-    if auth.bearer is not None:
-        return {"Authorization": f"Bearer {resolve_secret(auth.bearer)}"}
-    if auth.basic is not None:
-        basic = aiohttp.BasicAuth(auth.basic.username, resolve_secret(auth.basic.password))
-        return {"Authorization": basic.encode()}
-    return {}
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
