@@ -31,7 +31,7 @@ bench: $(READY)
 	@echo "There are no benchmarks yet."
 
 docs: $(READY)
-	@$(BIN)/python -m remediator.authoring.reference docs
+	@$(BIN)/python -m remediator.authoring.reference
 
 lock:
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -1,7 +1,8 @@
-"""Writes the reference pages from the code: `python -m remediator.authoring.reference FOLDER`."""
+"""Writes the reference pages and the schema from the code: `make docs`."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,23 +13,34 @@ from pydantic import BaseModel
 from remediator.actions.base import Action, BaseAction
 from remediator.actions.catalog import ACTIONS
 from remediator.authoring.parameter_tables import models_within, parameters
+from remediator.authoring.schema import policy_schema
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
 from remediator.policy.model import Policy
 from remediator.settings import Limits, Settings
+
+PROJECT = Path(__file__).parents[2]
+"""The top of a checkout."""
 
 _PROPERTIES = {"read_only": "Read-only", "reversible": "Reversible", "idempotent": "Idempotent"}
 _NOTE = "<!-- Generated from the code by `make docs`; a test compares it. -->\n"
 
 
 def pages() -> Mapping[str, str]:
-    """Return every generated page by its file name."""
+    """Return every generated file by its path in the project."""
     return {
-        "actions.md": actions_page(ACTIONS),
-        "guards.md": guards_page(),
-        "policies.md": policies_page(),
-        "configuration.md": configuration_page(),
+        "docs/actions.md": actions_page(ACTIONS),
+        "docs/guards.md": guards_page(),
+        "docs/policies.md": policies_page(),
+        "docs/configuration.md": configuration_page(),
+        "policies/policy.schema.json": json.dumps(full_schema(), indent=1) + "\n",
     }
+
+
+def full_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a policy with every guard and action there is."""
+    guards = {name: guard.params for name, guard in configurable_guards().items()}
+    return policy_schema(guards, {action.name: action.params for action in ACTIONS})
 
 
 def actions_page(actions: Iterable[type[Action[Any]]]) -> str:
@@ -168,13 +180,12 @@ def _anchor(name: str) -> str:
     return name.replace(".", "")
 
 
-def main(arguments: list[str]) -> int:
-    """Write all pages into a folder."""
-    folder = Path(arguments[0] if arguments else "docs")
+def main() -> int:
+    """Write all files into the project."""
     for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (PROJECT / name).write_text(text, encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

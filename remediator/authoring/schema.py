@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from remediator.policy.catalog import Catalog, Inventory
+from remediator.policy.catalog import Inventory
 from remediator.policy.model import Policy
 
 Schema = dict[str, Any]
@@ -17,10 +17,9 @@ _TEMPLATE: Schema = {"type": "string", "pattern": r"\{\{", "description": "A tem
 _USES = ("Step", "Fact", "Check")
 
 
-def policy_schema(catalog: Catalog) -> Schema:
-    """Return the schema (JSON Schema 2020-12) that a policy file fits."""
-    models: set[type[BaseModel]] = {Policy, *catalog.guards.values()}
-    models |= {action.params for action in catalog.actions.values()}
+def policy_schema(guards: Mapping[str, type[BaseModel]], actions: Mapping[str, type[BaseModel]]) -> Schema:
+    """Return the schema (JSON Schema 2020-12) that a policy file fits, given parameters by name."""
+    models: set[type[BaseModel]] = {Policy, *guards.values(), *actions.values()}
     ordered = sorted(models, key=lambda model: (model.__module__, model.__qualname__))
     refs, generated = models_json_schema([(model, "validation") for model in ordered], by_alias=True)
     definitions: dict[str, Schema] = generated["$defs"]
@@ -32,13 +31,13 @@ def policy_schema(catalog: Catalog) -> Schema:
         return str(of(model)["$ref"]).rpartition("/")[2]
 
     policy = definitions.pop(name_of(Policy))
-    for action in catalog.actions.values():
-        _allow_templates(definitions[name_of(action.params)], action.params)
+    for params in actions.values():
+        _allow_templates(definitions[name_of(params)], params)
     policy["properties"]["guards"]["items"] = _guard(
-        {name: of(params) for name, params in catalog.guards.items()},
-        {name for name, params in catalog.guards.items() if not _required(params)},
+        {name: of(params) for name, params in guards.items()},
+        {name for name, params in guards.items() if not _required(params)},
     )
-    parameters = {name: of(action.params) for name, action in catalog.actions.items()}
+    parameters = {name: of(params) for name, params in actions.items()}
     for name in _USES:
         _parameters(definitions[name], parameters)
     _shorthands(policy, definitions)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from remediator.authoring.check import CheckFormat, check_policies, summary, write_problems
-from remediator.authoring.schema import policy_schema
+from remediator.authoring.reference import full_schema
 from remediator.cli.options import Config, JsonOutput
 from remediator.cli.output import ExitCode, complain, print_json, print_table, say
 from remediator.cli.workspace import open_workspace
@@ -89,6 +89,6 @@ def _options(policy: LoadedPolicy) -> list[str]:
     ]
 
 
-def print_schema(config: Config = None) -> None:
+def print_schema() -> None:
     """Print the JSON Schema of a policy, for editors."""
-    print_json(policy_schema(open_workspace(config).catalog))
+    print_json(full_schema())
