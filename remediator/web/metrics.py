@@ -7,7 +7,7 @@ from contextlib import suppress
 from aiohttp import hdrs, web
 from prometheus_client.exposition import choose_encoder
 
-from remediator.store.base import Reads, StoreUnavailableError
+from remediator.store.base import StoreUnavailableError
 from remediator.web.keys import SERVICES
 
 
@@ -16,6 +16,6 @@ async def show_metrics(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     # What is counted as it happens is worth showing also while the store can't be asked.
     with suppress(StoreUnavailableError):
-        services.metrics.set_counts(await services.store.read(Reads.counts))
+        services.metrics.set_counts(await services.store.read(lambda reads: reads.counts()))
     encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
     return web.Response(body=encode(services.registry), headers={hdrs.CONTENT_TYPE: content_type})

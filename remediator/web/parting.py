@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 
 from remediator.web.keys import CONNECTIONS
 
-_LINGER = timedelta(seconds=1)
+_LINGER = timedelta(milliseconds=500)
 _LINGER_BYTES = 256 * 1024
 
 

@@ -1,0 +1,50 @@
+"""What probes and Prometheus are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from remediator.settings import Settings
+from remediator.web.server import ListenError, WebServer
+from tests.web.site import Site, payload, site
+
+
+async def test_ready_names_every_reason_and_shows_notes(served: Site) -> None:
+    served.services.readiness.note("policies", "the last good set is kept")
+    reply = await served.ask("GET", "/health/ready", who=None)
+    assert (reply.status, reply.json["ready"]) == (HTTPStatus.OK, True)
+    assert reply.json["notes"] == {"policies": "the last good set is kept"}
+    served.services.readiness.set("store", "the disk is full")
+    reply = await served.ask("GET", "/health/ready", who=None)
+    assert reply.status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert reply.json["reasons"] == {"store": "the disk is full"}
+    assert (await served.ask("GET", "/health/live", who=None)).status == HTTPStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        (None, "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text; version=1.0.0"),
+    ],
+)
+async def test_metrics_come_in_the_form_asked_for(served: Site, accept: str | None, kind: str) -> None:
+    await served.deliver(payload())
+    headers = {"Accept": accept} if accept else {}
+    reply = await served.ask("GET", "/metrics", who=None, headers=headers)
+    assert reply.status == HTTPStatus.OK
+    assert reply.headers["Content-Type"].startswith(kind)
+    assert b'remediator_runs_in_state{state="succeeded"} 1.0' in reply.body
+
+
+async def test_an_address_in_use_is_said_plainly(tmp_path: Path) -> None:
+    async with site(tmp_path) as served:
+        server = Settings.model_validate({"server": {"port": served.server.port}}).server
+        settings = served.services.settings.model_copy(update={"server": server})
+        second = WebServer(replace(served.services, settings=settings))
+        with pytest.raises(ListenError, match=rf"127.0.0.1:{served.server.port} .*set server.host"):
+            await second.start()
