@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
 from remediator.alerts import parse_payload
-from remediator.demo.stand_in.app import payload
+from remediator.clients.prometheus import PrometheusClient
+from remediator.demo.stand_in.app import Addresses, StandIn, payload
 from remediator.demo.stand_in.evaluate import Evaluator, UnsupportedError
 from remediator.demo.stand_in.rules import Rules
 from remediator.demo.stand_in.series import NAME, Labels, SeriesStore
 from remediator.durations import parse_duration
+from remediator.settings import Prometheus
 from remediator.yaml_source import read_yaml_file
 
 _PROMETHEUS = Path(__file__).parents[2] / "prometheus"
@@ -139,6 +145,27 @@ def test_a_series_that_is_gone_is_seen_no_more() -> None:
     store.put("scrape", [({NAME: "a"}, 1.0)], 0.0)
     store.put("scrape", [], 15.0)
     assert Evaluator(store, 15.0).query("a") == []
+
+
+async def test_the_client_finds_out_whether_a_recorded_value_was_scraped_after_a_step() -> None:
+    metrics = {"text": ""}
+
+    async def show(_request: web.Request) -> web.Response:
+        return web.Response(text=metrics["text"])
+
+    agent = web.Application()
+    agent.router.add_get("/metrics", show)
+    async with TestServer(agent) as target:
+        addresses = Addresses(str(target.make_url("")).rstrip("/"), "http://127.0.0.1:9/", "", "")
+        metrics["text"] = 'pms_circuit_breaker_state{service="pms"} 0\n'
+        async with TestServer(StandIn(_rules(), addresses, 0.05).app()) as server, ClientSession() as session:
+            client = PrometheusClient(session, Prometheus.model_validate({"url": str(server.make_url(""))}))
+            query = 'pms:breaker_open:bool{service="pms"} == 0'
+            while not (await client.query(query)).holds:  # noqa: ASYNC110  (it sets no event)
+                await asyncio.sleep(0.02)
+            assert await client.scraped_after(query, datetime.now(UTC) - timedelta(minutes=1))
+            assert not await client.scraped_after(query, datetime.now(UTC) + timedelta(minutes=1))
+            assert (await client.query("quantile_over_time(0.5, up[5m])")).error is not None
 
 
 def test_what_fires_and_resolves_is_posted_as_alertmanager_would() -> None:

@@ -51,6 +51,7 @@ class StandIn:
                 web.get("/-/ready", self._ready),
                 web.get("/api/v1/query", self._query),
                 web.post("/api/v1/query", self._query),
+                web.get("/api/v1/rules", self._recording_rules),
             ]
         )
         return app
@@ -67,7 +68,7 @@ class StandIn:
         while True:
             began = time.monotonic()
             samples = await self._scrape(session)
-            now_seconds = time.time()
+            now_seconds = _now_seconds()
             self._store.put("scrape", samples, now_seconds)
             for alert in self._rules.evaluate(self._store, now_seconds):
                 self._outbox.put_nowait(alert)
@@ -104,14 +105,18 @@ class StandIn:
 
     async def _query(self, request: web.Request) -> web.Response:
         form = await request.post() if request.method == "POST" else {}
-        text = str(form.get("query", request.query.get("query", "")))
-        now_seconds = time.time()
+        given = {**request.query, **form}
         try:
-            value = Evaluator(self._store, now_seconds).query(text)
+            now_seconds = float(str(given["time"])) if "time" in given else _now_seconds()
+            value = Evaluator(self._store, now_seconds).query(str(given.get("query", "")))
         except (ValueError, UnsupportedError) as error:
             body = {"status": "error", "errorType": "bad_data", "error": str(error)}
             return web.json_response(body, status=400)
         return web.json_response({"status": "success", "data": _data(value, now_seconds)})
+
+    async def _recording_rules(self, _request: web.Request) -> web.Response:
+        rules = [{"type": "recording", "name": name, "query": expr} for name, expr in self._rules.recording]
+        return web.json_response({"status": "success", "data": {"groups": [{"name": "all", "rules": rules}]}})
 
 
 def payload(alert: Alert, own_url: str) -> dict[str, Any]:
@@ -141,6 +146,11 @@ def payload(alert: Alert, own_url: str) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _now_seconds() -> float:
+    # Prometheus keeps times to the millisecond, and is asked for them so.
+    return round(time.time(), 3)
 
 
 def _iso(at_seconds: float) -> str:

@@ -87,10 +87,14 @@ class Evaluator:
     def _select(self, node: Any) -> Vector:
         found = []
         for series in self._matching(node):
-            last = series.points[-1]
-            if last.at_seconds > self._now - LOOKBACK_SECONDS:
-                found.append(Element(series.labels, last.value, last.at_seconds))
+            points = self._within(series, LOOKBACK_SECONDS)
+            if points:
+                found.append(Element(series.labels, points[-1].value, points[-1].at_seconds))
         return found
+
+    def _within(self, series: Series, length_seconds: float) -> list[Point]:
+        oldest = self._now - length_seconds
+        return [point for point in series.points if oldest < point.at_seconds <= self._now]
 
     def _matching(self, node: Any) -> list[Series]:
         if node.offset is not None or node.at is not None or node.matchers.or_matchers:
@@ -121,7 +125,7 @@ class Evaluator:
         length_seconds = matrix.range.total_seconds()
         found = []
         for series in self._matching(matrix.vector_selector):
-            points = [point for point in series.points if point.at_seconds > self._now - length_seconds]
+            points = self._within(series, length_seconds)
             if len(points) > 1:
                 taken_seconds = points[-1].at_seconds - points[0].at_seconds
                 rate = _increase(points) / taken_seconds

@@ -42,6 +42,11 @@ class Rules:
         self._alerts: dict[tuple[str, str], Alert] = {}
 
     @property
+    def recording(self) -> list[tuple[str, str]]:
+        """Each recorded name with its expression."""
+        return [(rule["record"], str(rule["expr"])) for rule in self._rules if "record" in rule]
+
+    @property
     def firing(self) -> list[Alert]:
         """Alerts that fire now."""
         return [
