@@ -94,13 +94,21 @@ def list_audit(
             row["policy"],
             row["target"],
             row["run_id"],
-            row["detail"],
+            _brief(row["detail"]),
         )
         for row in page["items"]
     ]
     print_table(columns, rows, empty="There are no such rows.")
     if page.get("next_cursor"):
         say(f"There are more: --cursor {page['next_cursor']}", style="dim")
+
+
+def _brief(detail: Any) -> str:
+    """Leave lists, mappings and what is empty to --json."""
+    if not isinstance(detail, dict):
+        return str(detail)
+    plain = {name: value for name, value in detail.items() if not isinstance(value, dict | list)}
+    return " ".join(f"{name}={value}" for name, value in plain.items() if value not in (None, ""))
 
 
 def verify_audit(
