@@ -42,7 +42,7 @@ class QloApps:
             ) as response:
                 if response.status != 200:
                     raise PmsError(f"http_{response.status}")
-                body = await response.json()
+                body = await response.json(content_type=None)  # whatever the PMS calls it
         except TimeoutError:
             raise PmsError("timeout") from None
         except (ClientError, ValueError):
