@@ -21,6 +21,7 @@ from remediator.cli.options import (
     Url,
 )
 from remediator.cli.output import print_json, print_table, say, when
+from remediator.plain_text import one_line
 
 
 class EpisodeState(StrEnum):
@@ -82,7 +83,7 @@ def acknowledge_episode(
     if as_json:
         print_json(answer)
     else:
-        say(f"episode {episode_id}: {answer['message']}")
+        say(one_line(f"episode {episode_id}: {answer['message']}"))
 
 
 def list_leases(

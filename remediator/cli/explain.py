@@ -56,7 +56,7 @@ def explain_payload(
         print_json({"alerts": reports, "bad_alerts": bad})
         return
     for one in bad:
-        say(f"alert {one['index']} would be quarantined: {one['reason']}", style="red")
+        _line(f"alert {one['index']} would be quarantined: {one['reason']}", "red")
     for report in reports:
         _print_alert(report)
 
@@ -88,7 +88,7 @@ def _fact(text: str) -> tuple[str, Any]:
 
 def _print_alert(report: Mapping[str, Any]) -> None:
     labels = ", ".join(f"{name}={value}" for name, value in report["labels"].items())
-    say(f"{report['alertname']} ({report['status']})  {one_line(labels)}", style="bold")
+    _line(f"{report['alertname']} ({report['status']})  {labels}", "bold")
     if report["status"] == "resolved":
         say("  would close its episode: what waits is cancelled, what is leased is given back")
         return

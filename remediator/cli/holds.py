@@ -9,6 +9,7 @@ import typer
 from remediator.cli.client import ApiClient
 from remediator.cli.options import DEFAULT_URL, JsonOutput, Url
 from remediator.cli.output import fail, print_json, print_table, say, when
+from remediator.plain_text import one_line
 from remediator.runs.records import HoldScope
 
 
@@ -54,7 +55,11 @@ def add_hold(
     if as_json:
         print_json(answer)
     else:
-        say(f"hold {answer['id']}, {answer['message']}; `remediator holds remove {answer['id']}` ends it")
+        say(
+            one_line(
+                f"hold {answer['id']}, {answer['message']}; `remediator holds remove {answer['id']}` ends it"
+            )
+        )
 
 
 def remove_hold(
@@ -68,4 +73,4 @@ def remove_hold(
     if as_json:
         print_json(answer)
     else:
-        say(f"hold {hold_id}: {answer['message']}")
+        say(one_line(f"hold {hold_id}: {answer['message']}"))

@@ -35,6 +35,7 @@ from remediator.cli.output import (
     when,
 )
 from remediator.cli.plans import print_plan
+from remediator.plain_text import one_line
 from remediator.runs.states import RunState
 
 RunId = Annotated[int, typer.Argument(min=1, help="The run's id.", show_default=False)]
@@ -207,4 +208,4 @@ def _print_answer(answer: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    say(f"run {answer['id']}: {answer['message']}; it is {answer['state']}")
+    say(one_line(f"run {answer['id']}: {answer['message']}; it is {answer['state']}"))

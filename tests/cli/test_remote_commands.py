@@ -186,6 +186,7 @@ def test_commands_send_what_the_api_takes(
     ended = remediator(*arguments)
     assert ended.code == 0, ended.err
     assert "\x1b" not in ended.out
+    assert ended.out.count("\n") == 1
     assert api.sent("POST") == [(path, body)]
 
 
