@@ -165,7 +165,7 @@ async def _reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
         for name, source in settings.sources.items()
         if source.url is not None
     }
-    actions = build_actions(settings, clients, clock)
+    actions = build_actions(settings, clients, clock, promql)
     return _Outside(processes, promql, sources, capabilities_of(actions, settings.limits))
 
 

@@ -26,6 +26,7 @@ from remediator.actions.fly_secrets import FlySecrets
 from remediator.actions.fly_status import FlyStatus
 from remediator.actions.http_probe import HttpProbe
 from remediator.actions.http_request import HttpRequest
+from remediator.actions.prometheus_query import AnswersPromQL, PrometheusQuery
 from remediator.actions.wait import Wait
 from remediator.clients.compose import ComposeClient
 from remediator.clients.docker import DockerEngine
@@ -38,6 +39,7 @@ from remediator.settings import Docker, Settings
 ACTIONS: tuple[type[Action[Any]], ...] = (
     HttpRequest,
     HttpProbe,
+    PrometheusQuery,
     DockerRestart,
     DockerStart,
     DockerStop,
@@ -85,7 +87,9 @@ class ActionClients:
         self.engine.close()
 
 
-def build_actions(settings: Settings, clients: ActionClients, clock: Clock) -> Mapping[str, Action[Any]]:
+def build_actions(
+    settings: Settings, clients: ActionClients, clock: Clock, promql: AnswersPromQL | None = None
+) -> Mapping[str, Action[Any]]:
     """Build every action against an inventory; those whose section is absent refuse all."""
     project = settings.compose.project if settings.compose else None
     containers = Containers(settings.docker, clients.engine, project)
@@ -96,6 +100,7 @@ def build_actions(settings: Settings, clients: ActionClients, clock: Clock) -> M
     built: tuple[Action[Any], ...] = (
         HttpRequest(settings.services, clients.services),
         HttpProbe(settings.services, clients.services),
+        PrometheusQuery(promql),
         DockerRestart(containers, clock),
         DockerStart(containers),
         DockerStop(containers),

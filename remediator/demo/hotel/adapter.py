@@ -47,7 +47,9 @@ class QloApps:
             raise PmsError("timeout") from None
         except (ClientError, ValueError):
             raise PmsError("unreachable") from None
-        rooms: Rooms = body["rooms"]
+        rooms = body.get("rooms") if isinstance(body, dict) else body
+        if not isinstance(rooms, list):
+            raise PmsError("unreadable")
         return rooms
 
 

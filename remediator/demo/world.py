@@ -1,0 +1,240 @@
+"""The demo's world in a folder of its own: files with the ports and tokens of the day, and processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from remediator.demo import rules_copy
+from remediator.demo.pms_process import PmsProcess
+from remediator.demo.processes import Processes, free_ports
+from remediator.demo.shipped_files import policies, shipped
+from remediator.yaml_source import read_yaml_file
+
+# What the agent's breaker waits in a runbook's world, and here divided.
+_RECOVERY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where everything listens, on loopback."""
+
+    receiver: int
+    agent: int
+    pms: int
+    prometheus: int
+    alertmanager: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Secrets of this one demo: for the receiver's callers, and the agent's own."""
+
+    webhook: str
+    viewer: str
+    oncall: str
+    agent_admin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """A real Prometheus and Alertmanager."""
+
+    prometheus: str
+    alertmanager: str
+
+
+def find_binaries() -> Binaries | None:
+    """Return both where both are installed."""
+    prometheus = shutil.which("prometheus")
+    alertmanager = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    return Binaries(prometheus, alertmanager) if prometheus and alertmanager else None
+
+
+class World:
+    """Everything that runs. `binaries` None means the stand-in."""
+
+    def __init__(self, folder: Path, processes: Processes, binaries: Binaries | None, factor: float) -> None:
+        self.folder = folder
+        self.ports = Ports(*free_ports(5))
+        self.tokens = Tokens(*(secrets.token_urlsafe(24) for _ in range(4)))
+        self.pms = PmsProcess(folder)
+        self.binaries = binaries
+        self._processes = processes
+        self._factor = factor
+        # The environment's own settings are for another server.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("REMEDIATOR_")}
+        self._env = {**kept, "PYTHONUNBUFFERED": "1"}
+
+    @property
+    def config(self) -> Path:
+        """The receiver's configuration."""
+        return self.folder / "remediator.yaml"
+
+    def url(self, port: int) -> str:
+        """Return the base address of whatever listens on `port`."""
+        return f"http://127.0.0.1:{port}"
+
+    def write_files(self) -> None:
+        """Write the copies that are served: same files, shorter times, this day's addresses."""
+        (self.folder / "policies").mkdir()
+        for path in policies():
+            copy = rules_copy.policy_copy(read_yaml_file(path).data, self._factor)
+            _write(
+                self.folder / "policies" / path.name, copy, f"{path.name}, times divided by {self._factor}"
+            )
+        _write(self.config, self._receiver_config(), "demo/remediator.yaml of this day")
+        token_file = self.folder / "webhook.token"
+        token_file.touch(mode=0o600)
+        token_file.write_text(self.tokens.webhook, encoding="utf-8")
+        targets = {
+            "agente-hotel-api": f"127.0.0.1:{self.ports.agent}",
+            "alertmanager": f"127.0.0.1:{self.ports.alertmanager}",
+            "remediator": f"127.0.0.1:{self.ports.receiver}",
+        }
+        for name in ("prometheus.yml", "recording.yml", "alerts.yml"):
+            document = rules_copy.prometheus_copy(_read(f"prometheus/{name}"), self._factor)
+            if name == "prometheus.yml":
+                document = rules_copy.retarget(document, targets)
+            _write(self.folder / name, document, f"{name}, times divided by {self._factor}")
+        routes = rules_copy.alertmanager_copy(_read("alertmanager/alertmanager.yml"), self._factor)
+        routes = rules_copy.reroute(routes, self._webhook, str(token_file))
+        _write(self.folder / "alertmanager.yml", routes, f"times divided by {self._factor}")
+
+    def start(self) -> None:
+        """Start everything, each part once the one before it is ready.
+
+        Raises:
+            NotStartedError: naming the part that did not start.
+        """
+        self.pms.set_up(self.ports.pms, os.getpid())
+        self.pms.start()
+        self._start_agent()
+        if self.binaries is not None:
+            self._start_alertmanager(self.binaries)
+            self._start_prometheus(self.binaries)
+        self._start_receiver()
+        if self.binaries is None:
+            self._start_stand_in()
+
+    def break_pms(self) -> None:
+        """Break the PMS's database and kill the PMS: a restart brings it back up, but not well."""
+        httpx.post(
+            f"{self.url(self.ports.pms)}/admin/break", json={"mode": "down"}, trust_env=False
+        ).raise_for_status()
+        self.pms.stop(gently=False)
+
+    def mend_pms(self) -> None:
+        """Mend the database, as somebody would meanwhile."""
+        httpx.post(
+            f"{self.url(self.ports.pms)}/admin/break", json={"mode": "off"}, trust_env=False
+        ).raise_for_status()
+
+    def pms_type(self) -> str:
+        """Ask the agent which PMS it uses."""
+        headers = {"Authorization": f"Bearer {self.tokens.agent_admin}"}
+        answer = httpx.get(
+            f"{self.url(self.ports.agent)}/admin/settings/pms-type", headers=headers, trust_env=False
+        )
+        return str(answer.raise_for_status().json()["value"])
+
+    @property
+    def _webhook(self) -> str:
+        return f"{self.url(self.ports.receiver)}/webhook/alertmanager"
+
+    def _receiver_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = read_yaml_file(shipped("demo/remediator.yaml")).data
+        config["server"] = {**config["server"], "port": self.ports.receiver}
+        config["store"] = {"sqlite": str(self.folder / "remediator.db")}
+        config["policies"] = str(self.folder / "policies")
+        poll = rules_copy.divided(config["sources"]["default"]["poll"], self._factor)
+        # The stand-in has no Alertmanager's API; the receiver then asks Prometheus's ALERTS.
+        own = {"url": self.url(self.ports.alertmanager), "poll": poll} if self.binaries else {}
+        config["sources"] = {"default": own}
+        config["prometheus"] = {**config["prometheus"], "url": self.url(self.ports.prometheus)}
+        config["services"]["agente"]["url"] = self.url(self.ports.agent)
+        config["services"]["qloapps"]["url"] = self.url(self.ports.pms)
+        of_the_day = {
+            "python": sys.executable,
+            "run": str(self.folder),
+            "http://127.0.0.1:8000": self.url(self.ports.agent),
+        }
+        for command in config["commands"].values():
+            command["argv"] = [of_the_day.get(argument, argument) for argument in command["argv"]]
+        texts = {
+            "alertmanager": self.tokens.webhook,
+            "demo-viewer": self.tokens.viewer,
+            "demo-oncall": self.tokens.oncall,
+        }
+        for token in config["tokens"]:
+            token["sha256"] = hashlib.sha256(texts[token["name"]].encode()).hexdigest()
+        return config
+
+    def _start_agent(self) -> None:
+        recovery_seconds = _RECOVERY_SECONDS / self._factor
+        env = {
+            **self._env,
+            "ADMIN_TOKEN": self.tokens.agent_admin,
+            "PMS_TYPE": "qloapps",
+            "PMS_TIMEOUT": "2",
+            "PMS_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": str(recovery_seconds),
+            "TRAFFIC_PER_SECOND": "10",
+        }
+        argv = ["--port", str(self.ports.agent), "--pms-url", self.url(self.ports.pms)]
+        self._start_module("agent", "remediator.demo.hotel", argv, env, self.ports.agent, "/health/ready")
+
+    def _start_receiver(self) -> None:
+        env = {**self._env, "ADMIN_TOKEN": self.tokens.agent_admin}
+        argv = [sys.executable, "-m", "remediator", "serve", "--config", str(self.config)]
+        ready = f"{self.url(self.ports.receiver)}/health/ready"
+        self._processes.start("receiver", argv, env, ready)
+
+    def _start_stand_in(self) -> None:
+        env = {**self._env, "REMEDIATOR_WEBHOOK_TOKEN": self.tokens.webhook}
+        argv = ["--port", str(self.ports.prometheus), "--agent-url", self.url(self.ports.agent)]
+        argv += ["--webhook", self._webhook, "--config", str(self.folder / "prometheus.yml")]
+        module = "remediator.demo.stand_in"
+        self._start_module("stand-in", module, argv, env, self.ports.prometheus, "/-/ready")
+
+    def _start_module(
+        self, name: str, module: str, argv: list[str], env: dict[str, str], port: int, path: str
+    ) -> None:
+        whole = [sys.executable, "-m", module, *argv, "--owner", str(os.getpid())]
+        self._processes.start(name, whole, env, f"{self.url(port)}{path}")
+
+    def _start_prometheus(self, binaries: Binaries) -> None:
+        argv = [
+            binaries.prometheus,
+            f"--config.file={self.folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.folder / 'prometheus-data'}",
+            f"--web.listen-address=127.0.0.1:{self.ports.prometheus}",
+        ]
+        self._processes.start("prometheus", argv, self._env, f"{self.url(self.ports.prometheus)}/-/ready")
+
+    def _start_alertmanager(self, binaries: Binaries) -> None:
+        argv = [
+            binaries.alertmanager,
+            f"--config.file={self.folder / 'alertmanager.yml'}",
+            f"--storage.path={self.folder / 'alertmanager-data'}",
+            f"--web.listen-address=127.0.0.1:{self.ports.alertmanager}",
+            "--cluster.listen-address=",
+        ]
+        self._processes.start("alertmanager", argv, self._env, f"{self.url(self.ports.alertmanager)}/-/ready")
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load(shipped(name).read_text(encoding="utf-8"))
+
+
+def _write(path: Path, document: Any, comment: str) -> None:
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+    path.write_text(f"# Generated: {comment}.\n{text}", encoding="utf-8")
