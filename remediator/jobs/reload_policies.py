@@ -14,7 +14,7 @@ from remediator.engine.admission import admit
 from remediator.engine.context import Engine
 from remediator.engine.dispatch import Wakes
 from remediator.engine.readiness import Readiness
-from remediator.errors import ConfigError, Problem
+from remediator.errors import ConfigError, Problem, Severity
 from remediator.policy.loaded import PolicySet
 from remediator.runs.audit import AuditAction, AuditEntry
 from remediator.store.base import Tx
@@ -56,7 +56,9 @@ class ReloadPolicies:
         try:
             newer = await asyncio.to_thread(self._load)
         except ConfigError as error:
-            await self._refuse(error.problems)
+            # Warnings come along with the errors; it is not they that refuse the files.
+            errors = [problem for problem in error.problems if problem.severity is Severity.ERROR]
+            await self._refuse(tuple(errors))
             return
         self._engine.policies.replace(newer)
         self._readiness.note("policies", None)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,9 @@ class Receiver:
         for name, text in policies.items():
             (self.folder / "policies" / f"{name}.yaml").write_text(text)
 
-    def start(self, *, failpoint: str | None = None, ready: bool = True) -> Receiver:
+    def start(
+        self, *, failpoint: str | None = None, ready: bool = True, options: Sequence[str] = ()
+    ) -> Receiver:
         """Start it and wait until it is ready."""
         env = {**os.environ, **self.env}
         env.pop("REMEDIATOR_FAILPOINT", None)
@@ -69,7 +71,7 @@ class Receiver:
             env["REMEDIATOR_FAILPOINT"] = failpoint
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "remediator", "serve", "--config", str(self.config)],
+                [sys.executable, "-m", "remediator", "serve", "--config", str(self.config), *options],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
