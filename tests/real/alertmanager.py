@@ -38,7 +38,7 @@ class RealAlertmanager:
 
     def resolve(self, *alerts: Mapping[str, str]) -> None:
         """Say that alerts have ended."""
-        self._send(alerts, datetime.now(UTC), {})
+        self._send(alerts, datetime.now(UTC) + timedelta(milliseconds=1), {})
 
     def cluster(self) -> dict[str, Any]:
         """Return what it says of its cluster."""
@@ -66,8 +66,14 @@ class RealAlertmanager:
     def _send(
         self, alerts: Sequence[Mapping[str, str]], ends: datetime, annotations: Mapping[str, str]
     ) -> None:
+        # An alert has to start before it ends; Alertmanager keeps the earliest start it has heard of.
         body = [
-            {"labels": dict(labels), "annotations": dict(annotations), "endsAt": ends.isoformat()}
+            {
+                "labels": dict(labels),
+                "annotations": dict(annotations),
+                "startsAt": datetime.now(UTC).isoformat(),
+                "endsAt": ends.isoformat(),
+            }
             for labels in alerts
         ]
         httpx.post(f"{self.url}/api/v2/alerts", json=body, trust_env=False).raise_for_status()
