@@ -22,7 +22,7 @@ from remediator.actions.base import (
     failed,
 )
 from remediator.actions.containers import Containers
-from remediator.actions.faults import FAULTS, outcome_of
+from remediator.actions.faults import FAULTS, only_looking, outcome_of
 from remediator.actions.replacing import PUT_BACK_WITHIN, Replacer
 from remediator.actions.set_values import SetValue, SetValues, refuse_values, resolved
 from remediator.actions.time_left import TimeLeft
@@ -152,7 +152,8 @@ class DockerEnv(BaseAction):
         try:
             wanted = {name: _resolved(text) for name, text in texts.items()}
             for name in await self._repair(params, time):
-                state = await self._containers.engine.inspect(name, time.now())
+                with only_looking():
+                    state = await self._containers.engine.inspect(name, time.now())
                 if not _holds(state.env, wanted):
                     await self._replacer.replace(name, wanted, time)
                     replaced.append(name)
@@ -166,7 +167,8 @@ class DockerEnv(BaseAction):
 
     async def _repair(self, params: DockerEnvParams, time: TimeLeft) -> tuple[str, ...]:
         """Finish what was cut off; return the containers' names."""
-        names = await self._containers.names(params.container, time.now())
+        with only_looking():
+            names = await self._containers.names(params.container, time.now())
         for name in names:
             await self._replacer.repair(name, time)
         return names

@@ -20,7 +20,7 @@ from remediator.actions.base import (
     succeeded,
 )
 from remediator.actions.containers import Containers
-from remediator.actions.faults import outcome_of
+from remediator.actions.faults import only_looking, outcome_of
 from remediator.actions.time_left import TimeLeft
 from remediator.clients.errors import ClientError
 from remediator.clock import Clock
@@ -61,7 +61,8 @@ class DockerRestart(BaseAction):
         time = TimeLeft(call.timeout + params.timeout)
         restarted: list[str] = []
         try:
-            names = await self._containers.names(params.container, time.now())
+            with only_looking():
+                names = await self._containers.names(params.container, time.now())
             for name in names:
                 if restarted and not await self._back(restarted[-1], time):
                     return failed(

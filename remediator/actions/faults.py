@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from remediator.actions.base import FailureReason, Outcome, ambiguous, failed
 from remediator.clients.errors import ClientError, Fault
 from remediator.secret_refs import SecretUnavailableError
@@ -16,6 +19,17 @@ _REASONS = {
     Fault.TIMED_OUT: FailureReason.TIMED_OUT,
     Fault.LOST: FailureReason.LOST,
 }
+
+
+@contextmanager
+def only_looking() -> Iterator[None]:
+    """Say of what fails within that nothing was changed, whether or not an answer came."""
+    try:
+        yield
+    except ClientError as error:
+        if error.fault in (Fault.TIMED_OUT, Fault.LOST):
+            raise ClientError(Fault.NOT_SENT, error.detail) from None
+        raise
 
 
 def outcome_of(error: ClientError | SecretUnavailableError, *, only_looked: bool = False) -> Outcome:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from remediator.actions.faults import only_looking
 from remediator.actions.time_left import TimeLeft
-from remediator.clients.container_spec import REPLACES_LABEL, spec_like
+from remediator.clients.container_spec import REPLACES_LABEL, ContainerSpec, spec_like
 from remediator.clients.docker import KEPT_SUFFIX, ContainerState, DockerEngine
 from remediator.clients.errors import ClientError, Fault
 from remediator.clock import Clock
@@ -33,16 +34,11 @@ class Replacer:
         Raises:
             ClientError: it failed; the text says whether the old one is back.
         """
-        old = await self._engine.inspect(name, time.now())
-        if (old.raw.get("HostConfig") or {}).get("AutoRemove"):
-            raise ClientError(
-                Fault.REFUSED, f"{name} removes itself when it stops, and could not be put back"
-            )
-        named = await self._engine.image_id(old.image, time.now()) == old.raw.get("Image")
-        spec = spec_like(old.raw, old.image if named else str(old.raw.get("Image")), env)
+        with only_looking():
+            old, spec = await self._spec(name, env, time)
         kept = name + KEPT_SUFFIX
-        await self._engine.rename(name, kept, time.now())
         try:
+            await self._engine.rename(name, kept, time.now())
             if old.running:
                 await self._engine.stop(kept, _stop_grace(old), time.now())
             await self._engine.create(name, spec.config, spec.networks, time.now())
@@ -50,7 +46,7 @@ class Replacer:
                 await self._engine.start(name, time.now())
                 await self._prove(name, time)
         except ClientError as error:
-            raise await self._put_back(name, kept, old, error) from None
+            raise await self._put_back(name, old, error) from None
         await self._engine.remove(kept, time.now())
 
     async def repair(self, name: str, time: TimeLeft) -> None:
@@ -76,6 +72,18 @@ class Replacer:
         """Return the old container that an unfinished replacement left, if any."""
         return await self._find(name + KEPT_SUFFIX, time)
 
+    async def _spec(
+        self, name: str, env: Mapping[str, str | None], time: TimeLeft
+    ) -> tuple[ContainerState, ContainerSpec]:
+        old = await self._engine.inspect(name, time.now())
+        if (old.raw.get("HostConfig") or {}).get("AutoRemove"):
+            raise ClientError(
+                Fault.REFUSED, f"{name} removes itself when it stops, and could not be put back"
+            )
+        # The image's name may stand for a newer image by now.
+        named = await self._engine.image_id(old.image, time.now()) == old.raw.get("Image")
+        return old, spec_like(old.raw, old.image if named else str(old.raw.get("Image")), env)
+
     async def _prove(self, name: str, time: TimeLeft) -> None:
         """Wait until it is healthy or, without a health check, runs on for a moment."""
         before: ContainerState | None = None
@@ -90,21 +98,23 @@ class Replacer:
             await self._clock.sleep(_EVERY)
         raise ClientError(Fault.UNEXPECTED, f"the new {name} was not healthy in time")
 
-    async def _put_back(self, name: str, kept: str, old: ContainerState, error: ClientError) -> ClientError:
+    async def _put_back(self, name: str, old: ContainerState, error: ClientError) -> ClientError:
         """Undo a failed replacement; return the error to raise."""
         time = TimeLeft(PUT_BACK_WITHIN)
+        kept = name + KEPT_SUFFIX
         try:
-            new = await self._find(name, time)
-            if new is not None:
-                await self._remove_own(new, old, time)
-            await self._engine.rename(kept, name, time.now())
+            # By its id: it was perhaps not even renamed.
+            present = await self._engine.inspect(old.id, time.now())
+            if present.name != name:
+                new = await self._find(name, time)
+                if new is not None:
+                    await self._remove_own(new, old, time)
+                await self._engine.rename(kept, name, time.now())
             if old.running:
                 await self._engine.start(name, time.now())
         except ClientError as second:
-            detail = (
-                f"{error.detail}; the old container could not be put back ({second.detail}): it is {kept}"
-            )
-            return ClientError(Fault.UNEXPECTED, detail)
+            why = f"the old container could not be put back ({second.detail}) and is called {kept}"
+            return ClientError(Fault.UNEXPECTED, f"{error.detail}; {why}")
         return ClientError(Fault.UNEXPECTED, f"{error.detail}; the old container was put back")
 
     async def _remove_own(self, new: ContainerState, old: ContainerState, time: TimeLeft) -> None:

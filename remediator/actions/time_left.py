@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-_LEAST = timedelta(milliseconds=100)
+_LEAST = timedelta(seconds=1)
 
 
 class TimeLeft:

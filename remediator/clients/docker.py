@@ -1,31 +1,23 @@
-"""Talks to a container engine through the docker SDK, in threads, each call with a deadline.
-
-A call that runs out of time goes on in its thread: nobody knows then whether it happens.
-"""
+"""Talks to a container engine through the docker SDK."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import docker
-import docker.errors
-import requests.exceptions
 
+from remediator.clients.docker_calls import DockerCalls, whole_seconds
 from remediator.clients.errors import ClientError, Fault
 
-_THREADS = 8
 _LOG_CAP_BYTES = 64 * 1024 * 1024
 SERVICE_LABEL = "com.docker.compose.service"
 PROJECT_LABEL = "com.docker.compose.project"
 KEPT_SUFFIX = ".remediator-old"
 """Ends the name of a container that is being replaced, while it is kept."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +40,7 @@ class DockerEngine:
     """One container engine, by its address. Connects at each call, not before."""
 
     def __init__(self, host: str) -> None:
-        self._host = host
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="docker")
+        self._calls = DockerCalls(host)
 
     async def inspect(self, name: str, within: timedelta) -> ContainerState:
         """Look at one container.
@@ -57,7 +48,7 @@ class DockerEngine:
         Raises:
             ClientError: REFUSED when there is none of that name.
         """
-        raw = await self._ask(lambda client: client.api.inspect_container(name), within)
+        raw = await self._calls.ask(lambda client: client.api.inspect_container(name), within)
         return _state(raw)
 
     async def by_service(self, service: str, project: str | None, within: timedelta) -> tuple[str, ...]:
@@ -68,7 +59,7 @@ class DockerEngine:
         labels = [f"{SERVICE_LABEL}={service}"]
         if project is not None:
             labels.append(f"{PROJECT_LABEL}={project}")
-        found = await self._ask(
+        found = await self._calls.ask(
             lambda client: client.api.containers(all=True, filters={"label": labels}), within
         )
         names = {str(entry["Names"][0]).lstrip("/").removesuffix(KEPT_SUFFIX) for entry in found}
@@ -76,23 +67,23 @@ class DockerEngine:
 
     async def restart(self, name: str, grace: timedelta, within: timedelta) -> None:
         """Stop it, killing it after `grace`, and start it."""
-        await self._ask(lambda client: client.api.restart(name, timeout=_whole(grace)), within)
+        await self._calls.ask(lambda client: client.api.restart(name, timeout=whole_seconds(grace)), within)
 
     async def start(self, name: str, within: timedelta) -> None:
         """Start it; one that runs is left alone."""
-        await self._ask(lambda client: client.api.start(name), within)
+        await self._calls.ask(lambda client: client.api.start(name), within)
 
     async def stop(self, name: str, grace: timedelta, within: timedelta) -> None:
         """Stop it, killing it after `grace`; one that does not run is left alone."""
-        await self._ask(lambda client: client.api.stop(name, timeout=_whole(grace)), within)
+        await self._calls.ask(lambda client: client.api.stop(name, timeout=whole_seconds(grace)), within)
 
     async def rename(self, name: str, new_name: str, within: timedelta) -> None:
         """Give it another name."""
-        await self._ask(lambda client: client.api.rename(name, new_name), within)
+        await self._calls.ask(lambda client: client.api.rename(name, new_name), within)
 
     async def remove(self, name: str, within: timedelta) -> None:
         """Remove it, running or not; its volumes stay."""
-        await self._ask(lambda client: client.api.remove_container(name, force=True), within)
+        await self._calls.ask(lambda client: client.api.remove_container(name, force=True), within)
 
     async def create(
         self, name: str, config: Mapping[str, Any], networks: Mapping[str, Any], within: timedelta
@@ -106,12 +97,12 @@ class DockerEngine:
                 client.api.connect_container_to_network(made["Id"], network, **endpoint)
             return str(made["Id"])
 
-        return await self._ask(work, within)
+        return await self._calls.ask(work, within)
 
     async def image_id(self, image: str, within: timedelta) -> str | None:
         """Return the id that an image's name stands for now; None when there is no such image."""
         try:
-            return str((await self._ask(lambda client: client.api.inspect_image(image), within))["Id"])
+            return str((await self._calls.ask(lambda client: client.api.inspect_image(image), within))["Id"])
         except ClientError as error:
             if error.fault is Fault.REFUSED:
                 return None
@@ -130,74 +121,26 @@ class DockerEngine:
         ends_at = time.monotonic() + within.total_seconds() * 0.9
 
         def work(client: docker.DockerClient) -> bool:
-            wanted: dict[str, Any] = {"stream": True, "tail": "all" if tail is None else tail}
+            wanted: dict[str, Any] = {"tail": "all" if tail is None else tail}
             if since is not None:
                 wanted["since"] = since.timestamp()
             read = 0
-            for piece in client.api.logs(name, **wanted):
-                take(piece)
-                read += len(piece)
-                if read > _LOG_CAP_BYTES or time.monotonic() > ends_at:
-                    return False
+            pieces = client.api.logs(name, stream=True, follow=False, **wanted)
+            try:
+                for piece in pieces:
+                    take(piece)
+                    read += len(piece)
+                    if read > _LOG_CAP_BYTES or time.monotonic() > ends_at:
+                        return False
+            finally:
+                pieces.close()
             return True
 
-        return await self._ask(work, within)
+        return await self._calls.ask(work, within)
 
     def close(self) -> None:
         """Give the threads back; a call under way is not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _ask(self, work: Callable[[docker.DockerClient], T], within: timedelta) -> T:
-        seconds = within.total_seconds()
-
-        def in_thread() -> T:
-            try:
-                client = docker.DockerClient(base_url=self._host, version="auto", timeout=_whole(within) + 1)
-            except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-                why = _first_line(error)
-                raise ClientError(Fault.NOT_SENT, f"the container engine can't be reached: {why}") from None
-            try:
-                return work(client)
-            except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
-                raise _fault(error) from None
-            finally:
-                client.close()
-
-        future = self._pool.submit(in_thread)
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
-        except TimeoutError:
-            if future.cancelled():
-                # It was still waiting for a thread.
-                raise ClientError(Fault.NOT_SENT, "too many calls to the container engine hang") from None
-            raise ClientError(
-                Fault.TIMED_OUT, f"the container engine did not answer within {seconds:g}s"
-            ) from None
-
-
-def _fault(error: Exception) -> ClientError:
-    text = _first_line(error)
-    if isinstance(error, docker.errors.NotFound):
-        return ClientError(Fault.REFUSED, text)
-    if isinstance(error, docker.errors.APIError):
-        return ClientError(Fault.UNEXPECTED, text)
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return ClientError(Fault.NOT_SENT, text)
-    if isinstance(error, requests.exceptions.Timeout):
-        return ClientError(Fault.TIMED_OUT, "the container engine did not answer in time")
-    if isinstance(error, docker.errors.DockerException):
-        return ClientError(Fault.UNEXPECTED, text)
-    return ClientError(Fault.LOST, f"the connection to the container engine broke: {text}")
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error.explanation or error) if isinstance(error, docker.errors.APIError) else str(error)
-    return (text.splitlines() or [type(error).__name__])[0][:500]
-
-
-def _whole(duration: timedelta) -> int:
-    """Whole seconds, rounded up: the engine counts in those."""
-    return -int(-duration.total_seconds() // 1)
+        self._calls.close()
 
 
 def _state(raw: Mapping[str, Any]) -> ContainerState:
