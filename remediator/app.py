@@ -15,6 +15,7 @@ from remediator.admin_token import with_admin_token
 from remediator.build import Server, build
 from remediator.clock import SystemClock
 from remediator.engine.actors import ENGINE, Actor
+from remediator.engine.admission import look_again
 from remediator.engine.assembly import Parts
 from remediator.engine.readiness import Readiness
 from remediator.errors import RemediatorError
@@ -113,6 +114,7 @@ async def _note_start(server: Server, store: Store, settings: Settings) -> None:
                 )
             )
         tx.audit(policies_loaded(server.policies, clock))
+        look_again(tx, server.parts.engine, clock.now())
 
     await store.write(work)
 

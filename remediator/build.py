@@ -132,7 +132,7 @@ async def build(
         ),
         redactor=redactor,
         promql=outside.promql,
-        alerts=AlertState(outside.sources, outside.promql if settings.prometheus else None),
+        alerts=AlertState(outside.sources, outside.promql if settings.prometheus else None, clock),
         failpoints=Failpoints(failpoint),
         kill_step=lambda run_id: outside.processes.kill(f"run-{run_id}"),
         poll_soon=poller.poll_soon,

@@ -17,7 +17,7 @@ from remediator.guards.base import LookPhase
 from remediator.policy.expressions import RenderError, Scope
 from remediator.runs.answers import Answer, Query
 from remediator.runs.audit import AuditAction, AuditEntry
-from remediator.runs.reasons import Outcome
+from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.records import (
     Admission,
     DecisionRecord,
@@ -50,6 +50,18 @@ def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime, *, fresh: boo
         decision = Decision(outcome=Outcome.NO_MATCH, detail="no policy matches these labels")
         record_decision(tx, decision, LookPhase.ADMISSION, now, episode=episode)
     return planned, blocked
+
+
+def look_again(tx: Tx, engine: Engine, now: datetime) -> None:
+    """Let newly loaded policies see what fires already: new ones match, known ones decide anew."""
+    for episode in tx.open_episodes():
+        admit(tx, engine, episode, now, fresh=False)
+        for admission in tx.admissions_of_episode(episode.id):
+            removed = admission.done and admission.reason is Reason.POLICY_REMOVED
+            if removed and engine.policies.get(admission.policy) is not None:
+                admission = tx.save(replace(admission, done=False))  # noqa: PLW2901  it is back
+            if not admission.done:
+                tx.set_timer(TimerKind.DECIDE, admission.id, now, admission.priority)
 
 
 def _admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy, now: datetime) -> Decision:

@@ -20,11 +20,19 @@ def watch_leases(tx: Tx, run: Run, now: datetime) -> Run:
     standing = [lease for lease in tx.leases_of_run(run.id) if lease.state in _STANDING]
     if not standing:
         return run
+    if undoing_failed(tx, run.id):
+        return tx.save(replace(run, lease=LeaseState.OVERDUE))
     due_at = min(lease.expires_at for lease in standing)
     if served_all_closed(tx, run.id) and reverts_on(run, RevertOn.RESOLVED):
         due_at = now
     tx.set_timer(TimerKind.LEASE, run.id, due_at, run.priority)
     return tx.save(replace(run, lease=LeaseState.OPEN))
+
+
+def undoing_failed(reads: Reads, run_id: int) -> bool:
+    """Tell whether undoing a run's changes failed last: from then on they are a person's matter."""
+    children = reads.child_runs(run_id)
+    return bool(children) and children[-1].state is RunState.REVERT_FAILED
 
 
 def follow_up(tx: Tx, run: Run, now: datetime) -> None:

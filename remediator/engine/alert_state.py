@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from remediator.clients.alertmanager import ActiveAlert, AlertmanagerError
+from remediator.clock import Clock
 from remediator.engine.answers import AsksPromQL
 from remediator.labels import Labels
 from remediator.policy.matchers import parse_matcher
 from remediator.runs.answers import AlertsQuery, Answer, Sample
 
+_TICK = timedelta(seconds=1)
 _PROMETHEUS_ALERTS = 'ALERTS{alertstate="firing"}'
 
 
@@ -25,9 +29,11 @@ class ListsAlerts(Protocol):
 class AlertState:
     """Answers guards' questions about other alerts, and whether this one is silenced."""
 
-    def __init__(self, sources: Mapping[str, ListsAlerts], promql: AsksPromQL | None) -> None:
+    def __init__(self, sources: Mapping[str, ListsAlerts], promql: AsksPromQL | None, clock: Clock) -> None:
         self._sources = sources
         self._promql = promql
+        self._clock = clock
+        self._listed: dict[str, tuple[datetime, asyncio.Task[list[ActiveAlert]]]] = {}
 
     async def active(self, query: AlertsQuery) -> Answer:
         """Return the active alerts that fit; one source that can't be asked makes it an error."""
@@ -36,7 +42,7 @@ class AlertState:
         found: list[Labels] = []
         for name, source in self._sources.items():
             try:
-                alerts = await source.alerts(active=True, silenced=True, inhibited=True)
+                alerts = await self._list(name, source)
             except AlertmanagerError as error:
                 return Answer(error=f"source {name}: {error}")
             found.extend(alert.labels for alert in alerts)
@@ -48,10 +54,19 @@ class AlertState:
         if client is None:
             return False
         try:
-            alerts = await client.alerts(active=True, silenced=True, inhibited=True)
+            alerts = await self._list(source, client)
         except AlertmanagerError:
             return None
         return any(alert.suppressed for alert in alerts if alert.fingerprint == fingerprint)
+
+    async def _list(self, name: str, source: ListsAlerts) -> list[ActiveAlert]:
+        """List a source's alerts; in a storm, everybody who asks within a tick shares one list."""
+        now = self._clock.now()
+        listed = self._listed.get(name)
+        if listed is None or now - listed[0] > _TICK:
+            task = asyncio.create_task(source.alerts(active=True, silenced=True, inhibited=True))
+            listed = self._listed[name] = (now, task)
+        return await asyncio.shield(listed[1])
 
     async def _of_prometheus(self, query: AlertsQuery) -> Answer:
         if self._promql is None:

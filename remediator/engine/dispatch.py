@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Protocol
 
 from remediator.clock import Clock
@@ -15,6 +16,7 @@ _LOG = logging.getLogger("remediator.dispatch")
 
 # Enough to keep the workers busy, few enough that one look at the timers stays cheap.
 _BATCH = 500
+_AFTER_A_DEFECT = timedelta(seconds=30)
 
 Handler = Callable[[int], Awaitable[None]]
 
@@ -100,6 +102,16 @@ class Dispatcher:
             for timer in due:
                 self._start(timer)
 
+    async def _postpone(self, timer: Timer) -> None:
+        """A defect must not be met again at every tick: it would drown the log and starve the others."""
+        due_at = self._clock.now() + _AFTER_A_DEFECT
+        try:
+            await self._store.write(
+                lambda tx: tx.set_timer(timer.kind, timer.subject_id, due_at, timer.priority)
+            )
+        except StoreUnavailableError as error:
+            _LOG.warning("%s %s: not postponed: %s", timer.kind, timer.subject_id, error)
+
     def _due(self, reads: Reads) -> list[Timer]:
         return reads.due_timers(self._clock.now(), _BATCH + len(self._tasks))
 
@@ -128,6 +140,7 @@ class Dispatcher:
             _LOG.warning("%s %s: not stored, tried again: %s", timer.kind, timer.subject_id, error)
         except Exception:  # noqa: BLE001  the boundary of a job: one subject's defect must not stop the others
             _LOG.exception("%s %s failed", timer.kind, timer.subject_id)
+            await self._postpone(timer)
         else:
             return True
         return False

@@ -37,7 +37,7 @@ class FactGatherer:
         outcomes = await asyncio.gather(*(self._look(fact, scope, gate) for fact in wanted))
         found = list(zip(wanted, outcomes, strict=True))
         return Facts(
-            values={fact.fact: outcome.fact for fact, outcome in found},
+            values={fact.fact: self._redactor.json(outcome.fact) for fact, outcome in found},
             details={fact.fact: self._detail(outcome) for fact, outcome in found},
         )
 

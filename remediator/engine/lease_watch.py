@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from remediator.engine.aftermath import reverts_on, served_all_closed
+from remediator.engine.aftermath import reverts_on, served_all_closed, undoing_failed
 from remediator.engine.context import Engine
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoint
@@ -120,7 +120,7 @@ def _standing(reads: Reads, run_id: int, now: datetime) -> _Standing | None:
     run = reads.get(Run, run_id)
     if run is None or not run.state.terminal:
         return None  # the end of the run sets the timer anew
-    if any(not child.state.terminal for child in reads.child_runs(run_id)):
+    if any(not child.state.terminal for child in reads.child_runs(run_id)) or undoing_failed(reads, run_id):
         return None
     leases = tuple(lease for lease in reads.leases_of_run(run_id) if lease.state in STANDING)
     if not leases:

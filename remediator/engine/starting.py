@@ -80,6 +80,9 @@ class Starter:
             run=run,
         )
         decision = decide(question)
+        if _approval_ran_out(tx, run, now):
+            detail = f"the approval ran out before it could start: {run.detail or 'it was never free to'}"
+            return change_state(tx, run, RunEvent.EXPIRE, now, reason=Reason.EXPIRED, detail=detail)
         if decision.outcome is Outcome.BLOCKED:
             return self._wait(tx, run, decision, episode, now)
         if decision.outcome is Outcome.SHADOW:
@@ -90,13 +93,6 @@ class Starter:
         return self._go(tx, run, decision, episode, now)
 
     def _wait(self, tx: Tx, run: Run, decision: Decision, episode: Episode, now: datetime) -> Run:
-        expired = any(
-            request.state is ApprovalState.APPROVED and request.expires_at <= now
-            for request in approvals_of_plan(tx, run)
-        )
-        if expired:
-            detail = f"the approval ran out while the run was blocked: {decision.detail}"
-            return change_state(tx, run, RunEvent.EXPIRE, now, reason=Reason.EXPIRED, detail=detail)
         changed = run.reason is not decision.reason
         if decision.reason is Reason.HELD and run.state is RunState.PLANNED:
             run = change_state(tx, run, RunEvent.HOLD, now, reason=Reason.HELD, detail=decision.detail)
@@ -111,7 +107,7 @@ class Starter:
     def _go(self, tx: Tx, run: Run, decision: Decision, episode: Episode, now: datetime) -> Run:
         if run.state is RunState.HELD:
             run = change_state(tx, run, RunEvent.RELEASE, now)
-        ask = next_ask(tx, run, decision.asks, now)
+        ask = next_ask(tx, run, decision.asks)
         if ask is not None:
             self._record(tx, run, decision, episode, now)
             return ask_for_approval(tx, run, ask, now)
@@ -133,12 +129,18 @@ class Starter:
         )
 
 
-def next_ask(reads: Reads, run: Run, asks: tuple[Ask, ...], now: datetime) -> Ask | None:
+def _approval_ran_out(reads: Reads, run: Run, now: datetime) -> bool:
+    """An approval is good for its plan until it expires, through any number of blocked looks."""
+    return any(
+        request.state is ApprovalState.APPROVED and request.expires_at <= now
+        for request in approvals_of_plan(reads, run)
+    )
+
+
+def next_ask(reads: Reads, run: Run, asks: tuple[Ask, ...]) -> Ask | None:
     """Return the first approval that the run's plan still needs."""
     granted = {
-        request.level
-        for request in approvals_of_plan(reads, run)
-        if request.state is ApprovalState.APPROVED and request.expires_at > now
+        request.level for request in approvals_of_plan(reads, run) if request.state is ApprovalState.APPROVED
     }
     for ask in asks:
         if ask.level == "policy" and run.started_at is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from remediator.clock import Clock
 from remediator.engine.actors import ENGINE
-from remediator.engine.admission import admit
+from remediator.engine.admission import look_again
 from remediator.engine.context import Engine
 from remediator.engine.dispatch import Wakes
 from remediator.engine.readiness import Readiness
@@ -80,9 +80,7 @@ class ReloadPolicies:
     def _serve(self, tx: Tx, newer: PolicySet) -> None:
         now = self._clock.now()
         tx.audit(policies_loaded(newer, self._clock))
-        # Alerts that fire already concern the new policies too.
-        for episode in tx.open_episodes():
-            admit(tx, self._engine, episode, now, fresh=False)
+        look_again(tx, self._engine, now)
 
 
 def policies_loaded(policies: PolicySet, clock: Clock) -> AuditEntry:

@@ -19,7 +19,6 @@ def entries(settings: Settings, section: str) -> Collection[str] | None:
         "docker.exec": None if docker is None else docker.exec,
         # An opt-in: without it, options that recreate containers are not configured.
         "docker.recreate": docker.containers if docker is not None and docker.recreate else None,
-        "docker.recreate": None if docker is None or not docker.recreate else docker.containers,
         "compose": None if compose is None else compose.services,
         "fly": None if fly is None else fly.apps,
         "commands": settings.commands,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import timedelta
 
+from remediator.actions.base import Outcome as StepOutcome
+from remediator.actions.base import OutcomeStatus
 from remediator.engine.results import Status
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.states import LeaseState, RunKind, RunState
 from tests.engine.conftest import Begin
-from tests.engine.world import EMPTY, OPS
+from tests.engine.world import EMPTY, HOLDS, OPS
 
 TEMPORARY = """
 policy: raise
@@ -104,6 +107,34 @@ async def test_what_somebody_changed_since_is_left_alone_and_told(begin: Begin) 
     assert (revert.state, revert.reason) == (RunState.REVERT_FAILED, Reason.CHANGED_SINCE)
     assert parent.lease is LeaseState.OVERDUE
     assert world.script.values["a"] == 9
+
+
+async def test_a_revert_that_failed_is_not_tried_again_by_itself(begin: Begin) -> None:
+    world = await begin(TEMPORARY)
+    world.script.promql["ok"] = EMPTY
+    await world.fire()
+    world.script.promql["ok"] = HOLDS
+    await world.resolve()
+    await world.pass_time(timedelta(minutes=5))
+    await world.fire()
+    world.script.values["a"] = 9  # somebody else
+    await world.resolve()
+    await world.pass_time(timedelta(hours=2), step=timedelta(minutes=5))
+    reverts = [run for run in await world.runs() if run.kind is RunKind.REVERT]
+    assert [run.state for run in reverts] == [RunState.REVERTED, RunState.REVERT_FAILED]
+
+
+async def test_undoing_that_fails_within_a_run_leaves_it_to_a_person(begin: Begin) -> None:
+    world = await begin(TEMPORARY)
+    world.script.promql["ok"] = EMPTY
+    world.script.outcomes["test.set"] = deque(
+        [StepOutcome(status=OutcomeStatus.SUCCEEDED, applied={"value": 8})]
+    )
+    world.script.values["a"] = 9
+    await world.fire()
+    parent, revert = await world.runs()
+    assert (parent.state, revert.state) == (RunState.NEEDS_HUMAN, RunState.REVERTED)
+    assert parent.lease is LeaseState.OVERDUE
 
 
 async def test_what_was_so_already_is_not_leased(begin: Begin) -> None:

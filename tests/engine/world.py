@@ -154,6 +154,9 @@ class Set(BaseAction):
     ) -> Outcome:
         present = self._script.values[params.thing]
         self._script.calls.append(("undo", original["value"]))
+        scripted = self._script.next_outcome("undo")
+        if scripted is not None:
+            return scripted
         if present == original["value"]:
             return Outcome(status=OutcomeStatus.ALREADY)
         if applied["value"] is not None and present != applied["value"]:
