@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic.json_schema import models_json_schema
 
 from remediator.policy.catalog import Inventory
@@ -68,15 +68,16 @@ def _guard(parameters: Mapping[str, Schema], may_be_empty: set[str]) -> Schema:
 
 def _allow_templates(definition: Schema, model: type[BaseModel]) -> None:
     """A parameter may be a template, but not one that names an inventory entry."""
-    literal = {
-        info.alias or name
-        for name, info in model.model_fields.items()
-        if any(isinstance(mark, Inventory) for mark in info.metadata)
-    }
     properties = definition.get("properties", {})
-    for name, schema in properties.items():
-        if name not in literal:
-            properties[name] = {"anyOf": [schema, _TEMPLATE]}
+    for name, info in model.model_fields.items():
+        key = info.alias or name
+        if any(isinstance(mark, Inventory) for mark in info.metadata):
+            continue
+        forms = [properties[key], _TEMPLATE]
+        if "items" in properties[key] and any(isinstance(mark, BeforeValidator) for mark in info.metadata):
+            # Such a list may be written as its only entry.
+            forms.append(properties[key]["items"])
+        properties[key] = {"anyOf": forms}
 
 
 def _parameters(definition: Schema, parameters: Mapping[str, Schema]) -> None:

@@ -7,10 +7,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from remediator.authoring.reference import PROJECT, pages
+from remediator.authoring.reference import PROJECT, full_schema, pages
 from remediator.runs.machine import TRANSITIONS
 from remediator.runs.states import TERMINAL
+from remediator.yaml_source import read_yaml_file
 
 DOCS = PROJECT / "docs"
 _EDGE = re.compile(r"^\s*(\[\*\]|\w+) --> (\[\*\]|\w+)", re.MULTILINE)
@@ -60,3 +62,11 @@ def test_files_named_by_the_makefile_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     assert {"demo", "test", "check", "bench", "clean", "help", "docs", "lock"} <= targets
     assert Path(PROJECT / ".ci/run").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT / "policies").glob("*.yaml")), ids=lambda path: str(path.name)
+)
+def test_a_shipped_policy_fits_the_schema(path: Path) -> None:
+    errors = Draft202012Validator(full_schema()).iter_errors(read_yaml_file(path).data)
+    assert [error.message for error in errors] == []
