@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from remediator.engine.actors import ENGINE
@@ -29,6 +29,9 @@ from remediator.runs.records import (
 from remediator.runs.verdicts import Decision, Verdict
 from remediator.settings import Mode
 from remediator.store.base import Reads, Tx
+
+# A look is as late as the tick that notices it, and as a busy loop.
+_TICK_SLACK = timedelta(seconds=2)
 
 
 def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime, *, fresh: bool) -> tuple[int, int]:
@@ -132,9 +135,23 @@ def question_for(
         tried=run.tried if run else (),
         run_id=run.id if run else None,
         joinable_run_id=None if run else _joinable(reads, prepared, scope, admission),
-        held_since=admission.held_since if admission else {},
+        held_since=unbroken(prepared, admission, now) if admission else {},
         due_from=None if run else _due_from(reads, prepared, episode, admission),
     )
+
+
+def unbroken(prepared: PreparedPolicy, admission: Admission, now: datetime) -> Mapping[str, datetime]:
+    """Return since when holds are met, without those that nobody looked at for too long to be sure."""
+    if admission.looked_at is None:
+        return {}
+    gap = now - admission.looked_at
+    every = {use.key: use.guard.looks_every(use.params) for use in prepared.uses}
+    kept = {}
+    for key, since in admission.held_since.items():
+        between = every.get(key)
+        if between is not None and gap <= 2 * between + _TICK_SLACK:
+            kept[key] = since
+    return kept
 
 
 def _due_from(

@@ -130,6 +130,7 @@ class Decider:
             target=decision.target,
             policy_hash=subject.prepared.policy.hash,
             held_since=decision.held_since,
+            looked_at=now,
         )
         changed = (admission.outcome, admission.reason) != (
             subject.admission.outcome,

@@ -79,6 +79,10 @@ class Guard(Protocol[P]):
         """Name the live questions to ask first; none for guards that look only at history."""
         ...
 
+    def looks_every(self, params: P) -> timedelta | None:
+        """Return how often a condition that must hold for a while has to be seen; None without one."""
+        ...
+
     def window(self, params: P) -> timedelta:
         """Return how far back in history it looks."""
         ...
@@ -96,6 +100,10 @@ class BaseGuard:
     def queries(self, params: Any, scope: Scope) -> tuple[Query, ...]:  # noqa: ARG002  (a protocol's default)
         """By default nothing live is asked."""
         return ()
+
+    def looks_every(self, params: Any) -> timedelta | None:  # noqa: ARG002
+        """By default nothing has to hold for a while."""
+        return None
 
     def window(self, params: Any) -> timedelta:  # noqa: ARG002
         """By default the past does not matter."""

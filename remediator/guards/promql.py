@@ -46,6 +46,10 @@ class PromQLGuard(BaseGuard):
         """Its one query, rendered."""
         return (_query(params, scope),)
 
+    def looks_every(self, params: PromQLParams) -> timedelta | None:
+        """A third of the hold, and no less often than every 10 s."""
+        return _between_looks(params) if params.hold else None
+
     def evaluate(self, params: PromQLParams, look: Look, key: str) -> Verdict:
         """Look whether it holds now, and since when."""
         query = _query(params, look.scope)
@@ -63,9 +67,13 @@ class PromQLGuard(BaseGuard):
         self, params: PromQLParams, look: Look, key: str, since: datetime, inputs: dict[str, Any]
     ) -> Verdict:
         detail = f"holds since {iso(since)}, has to for {format_duration(params.hold)}"
-        next_look = look.now + min(params.hold / _LOOKS_PER_HOLD, _LONGEST_BETWEEN_LOOKS)
+        next_look = look.now + _between_looks(params)
         until = min(next_look, since + params.hold)
         return deny(self.name, key, Reason.HOLD_PENDING, detail, until=until, held_since=iso(since), **inputs)
+
+
+def _between_looks(params: PromQLParams) -> timedelta:
+    return min(params.hold / _LOOKS_PER_HOLD, _LONGEST_BETWEEN_LOOKS)
 
 
 def _query(params: PromQLParams, scope: Scope) -> PromQLQuery:

@@ -126,6 +126,8 @@ class Admission:
     """Runs started for this episode, of the first one and of `again`."""
     held_since: Mapping[str, datetime] = field(default_factory=dict)
     """Per guard: since when its `hold` has been met without a break."""
+    looked_at: datetime | None = None
+    """When the guards were last looked at."""
     done: bool = False
     """Nothing more will be decided."""
 

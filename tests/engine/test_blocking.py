@@ -50,6 +50,17 @@ async def test_a_precondition_that_comes_to_hold_starts_the_run(begin: Begin) ->
     assert len(await world.runs()) == 1
 
 
+async def test_a_hold_that_nobody_watched_begins_anew(begin: Begin) -> None:
+    world = await begin(POLICY + "guards:\n  - promql: {query: 'broken', hold: 30s}\n")
+    world.script.promql["broken"] = HOLDS
+    await world.fire()
+    world.clock.jump(timedelta(minutes=10))  # the server was down: who knows what was in between
+    await world.settle()
+    assert await world.runs() == []
+    await world.pass_time(timedelta(seconds=35))
+    assert len(await world.runs()) == 1
+
+
 async def test_a_blocked_decision_is_written_once_while_nothing_changes(begin: Begin) -> None:
     world = await begin(POLICY + "guards:\n  - promql: {query: 'broken'}\n")
     world.script.promql["broken"] = EMPTY

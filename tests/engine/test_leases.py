@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import timedelta
 
-from remediator.actions.base import Outcome as StepOutcome
-from remediator.actions.base import OutcomeStatus
+from remediator.actions.base import FailureReason, failed
 from remediator.engine.results import Status
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.states import LeaseState, RunKind, RunState
@@ -127,14 +126,14 @@ async def test_a_revert_that_failed_is_not_tried_again_by_itself(begin: Begin) -
 async def test_undoing_that_fails_within_a_run_leaves_it_to_a_person(begin: Begin) -> None:
     world = await begin(TEMPORARY)
     world.script.promql["ok"] = EMPTY
-    world.script.outcomes["test.set"] = deque(
-        [StepOutcome(status=OutcomeStatus.SUCCEEDED, applied={"value": 8})]
-    )
-    world.script.values["a"] = 9
+    world.script.outcomes["undo"] = deque([failed(FailureReason.CHANGED_SINCE, "it is 9 by now")])
     await world.fire()
     parent, revert = await world.runs()
-    assert (parent.state, revert.state) == (RunState.NEEDS_HUMAN, RunState.REVERTED)
+    assert (parent.state, revert.state) == (RunState.NEEDS_HUMAN, RunState.REVERT_FAILED)
     assert parent.lease is LeaseState.OVERDUE
+    await world.resolve()
+    await world.pass_time(timedelta(hours=2), step=timedelta(minutes=5))
+    assert len(await world.runs()) == 2
 
 
 async def test_what_was_so_already_is_not_leased(begin: Begin) -> None:
