@@ -101,7 +101,7 @@ def _endpoints(raw: Mapping[str, Any], own_name: str) -> tuple[dict[str, Any], d
         return {}, {}
     first = mode if mode in networks else next(iter(networks))
     settings = {name: _endpoint(network or {}, own_name) for name, network in networks.items()}
-    after = {
+    after: dict[str, Mapping[str, Any]] = {
         name: {
             "aliases": endpoint.get("Aliases"),
             "links": endpoint.get("Links"),

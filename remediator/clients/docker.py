@@ -101,8 +101,13 @@ class DockerEngine:
 
     async def image_id(self, image: str, within: timedelta) -> str | None:
         """Return the id that an image's name stands for now; None when there is no such image."""
+
+        def work(client: docker.DockerClient) -> str:
+            # The SDK's stubs leave this one untyped.
+            return str(client.api.inspect_image(image)["Id"])  # type: ignore[no-untyped-call]
+
         try:
-            return str((await self._calls.ask(lambda client: client.api.inspect_image(image), within))["Id"])
+            return await self._calls.ask(work, within)
         except ClientError as error:
             if error.fault is Fault.REFUSED:
                 return None

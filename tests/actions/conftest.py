@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from remediator.actions.base import Call
+from remediator.clients.docker import DockerEngine
 from remediator.clients.process import ProcessRunner
 from remediator.clock import SystemClock
 from tests.real.engine import Engine, container_engine
@@ -48,3 +49,10 @@ def engine() -> Iterator[Engine]:
             yield running
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def docker_engine(engine: Engine) -> Iterator[DockerEngine]:
+    client = DockerEngine(engine.docker_host)
+    yield client
+    client.close()

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-def containers(engine: Engine) -> Iterator[Containers]:
+def containers(engine: Engine, docker_engine: DockerEngine) -> Containers:
     entries = {
         "qloapps": Container(),
         "pms": Container(container="qloapps"),
@@ -34,9 +34,7 @@ def containers(engine: Engine) -> Iterator[Containers]:
         "none": Container(compose_service="none"),
         "absent": Container(),
     }
-    client = DockerEngine(engine.docker_host)
-    yield Containers(Docker(host=engine.docker_host, containers=entries), client, None)
-    client.close()
+    return Containers(Docker(host=engine.docker_host, containers=entries), docker_engine, None)
 
 
 @pytest.fixture

@@ -30,14 +30,12 @@ def agente(engine: Engine) -> Iterator[str]:
 
 
 @pytest.fixture
-def containers(engine: Engine) -> Iterator[Containers]:
+def containers(engine: Engine, docker_engine: DockerEngine) -> Containers:
     bounds = {NAME: {"PMS_TYPE": None, "NEW": None, "PMS_API_KEY": {"values": ["env:CANARY_KEY"]}}}
     settings = Docker.model_validate(
         {"host": engine.docker_host, "containers": [NAME], "recreate": True, "env": bounds}
     )
-    client = DockerEngine(engine.docker_host)
-    yield Containers(settings, client, None)
-    client.close()
+    return Containers(settings, docker_engine, None)
 
 
 @pytest.fixture

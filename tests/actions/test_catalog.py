@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from remediator.actions.base import Action, Call, OutcomeStatus
+from remediator.actions.catalog import ACTIONS, ActionClients, build_actions
+from remediator.actions.resources import resources_of
+from remediator.actions.wait import Wait, WaitParams
+from remediator.clients.process import ProcessRunner
+from remediator.clock import SystemClock
+from remediator.settings import Command, Docker, Settings
+
+NAMES = {
+    "http.request",
+    "http.probe",
+    "docker.restart",
+    "docker.start",
+    "docker.stop",
+    "docker.logs",
+    "docker.inspect",
+    "docker.env",
+    "compose.restart",
+    "compose.scale",
+    "fly.secrets",
+    "fly.scale_count",
+    "fly.scale_memory",
+    "fly.restart",
+    "fly.status",
+    "command.run",
+    "prometheus.query",
+    "wait",
+}
+
+
+@pytest.fixture
+async def actions(processes: ProcessRunner) -> AsyncIterator[Mapping[str, Action[Any]]]:
+    settings = Settings(
+        docker=Docker(containers=("qloapps",)),
+        commands={"look": Command(argv=("true",), read_only=True), "do": Command(argv=("true",))},
+    )
+    clients = ActionClients.of(settings, processes)
+    yield build_actions(settings, clients, SystemClock())
+    await clients.close()
+
+
+def test_every_action_is_built_and_listed(actions: Mapping[str, Action[Any]]) -> None:
+    assert actions.keys() >= NAMES
+    assert {action.name for action in ACTIONS} == actions.keys()
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: str(action.name))
+def test_what_an_action_declares_fits_together(action: type[Action[Any]]) -> None:
+    assert action.summary.endswith(".")
+    assert not (action.read_only and (action.reversible or action.lasting))
+    assert bool(action.captures) is action.reversible
+    assert action.lasting or not action.reversible
+    assert all(action.result.values())
+    assert action.params.model_config["extra"] == "forbid"
+    assert action.params.__doc__
+
+
+def test_without_a_section_an_action_refuses_all(processes: ProcessRunner) -> None:
+    bare = build_actions(Settings(), ActionClients.of(Settings(), processes), SystemClock())
+    uses = {
+        "http.probe": {"service": "agente", "path": "/"},
+        "http.request": {"service": "agente", "path": "/"},
+        "docker.restart": {"container": "qloapps"},
+        "docker.env": {"container": "qloapps", "set": {"A": "b"}},
+        "compose.scale": {"service": "agente-api", "at_least": 2},
+        "compose.restart": {"service": "agente-api"},
+        "fly.secrets": {"app": "hotel", "set": {"A": "b"}},
+        "fly.scale_memory": {"app": "hotel", "memory_mb": 512},
+        "command.run": {"command": "x"},
+    }
+    for name, params in uses.items():
+        said = bare[name].refuse(bare[name].params.model_validate(params))
+        assert str(said).startswith("remediator.yaml has no "), name
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "locks"),
+    [
+        ("docker.restart", {"container": "qloapps"}, {"docker:qloapps"}),
+        ("docker.env", {"container": "qloapps", "set": {"A": "b"}}, {"docker:qloapps"}),
+        ("docker.inspect", {"container": "qloapps"}, set()),
+        ("compose.scale", {"service": "api", "at_least": 2}, {"compose:api"}),
+        ("fly.secrets", {"app": "hotel", "set": {"A": "b"}}, {"fly:hotel"}),
+        ("fly.status", {"app": "hotel"}, set()),
+        ("http.request", {"service": "agente", "path": "/"}, {"services:agente"}),
+        ("http.request", {"service": "agente", "path": "/", "method": "GET"}, set()),
+        ("http.probe", {"service": "agente", "path": "/"}, set()),
+        ("command.run", {"command": "do"}, {"commands:do"}),
+        ("command.run", {"command": "look"}, set()),
+        ("wait", {"for": "1s"}, set()),
+    ],
+)
+def test_what_a_step_locks(
+    actions: Mapping[str, Action[Any]], name: str, params: dict[str, Any], locks: set[str]
+) -> None:
+    action = actions[name]
+    assert resources_of(action, action.params.model_validate(params)) == locks
+
+
+class StillClock(SystemClock):
+    """Notes how long it was asked to sleep."""
+
+    slept = timedelta(0)
+
+    async def sleep(self, duration: timedelta) -> None:
+        self.slept += duration
+
+
+async def test_waits_on_the_clock(call: Call) -> None:
+    clock = StillClock()
+    params = WaitParams.model_validate({"for": "30s"})
+    outcome = await Wait(clock).act(params, call)
+    assert outcome.status is OutcomeStatus.SUCCEEDED
+    assert clock.slept == timedelta(seconds=30) == Wait(clock).lasts(params)
+
+
+@pytest.mark.parametrize("text", ["0s", "2h", "-1s", "soon"])
+def test_a_wait_is_bounded(text: str) -> None:
+    with pytest.raises(ValidationError):
+        WaitParams.model_validate({"for": text})
