@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,7 +65,7 @@ class FlyClient:
     ) -> None:
         """Set secrets; unless staged, machines are restarted with them."""
         flags = ("--stage",) if stage else ()
-        await self._run(("secrets", "import", "--app", app, *flags), within, key, secret_lines(values))
+        await self._run(("secrets", "import", "--app", app, *flags), within, key, values)
 
     async def scale(self, app: str, within: timedelta) -> Scale:
         """Return the scale of the app's default process group (its only one, where it has one)."""
@@ -115,7 +115,11 @@ class FlyClient:
             raise ClientError(Fault.UNEXPECTED, f"flyctl {what} did not answer with JSON") from None
 
     async def _run(
-        self, argv: tuple[str, ...], within: timedelta, key: str = "", stdin: bytes = b""
+        self,
+        argv: tuple[str, ...],
+        within: timedelta,
+        key: str = "",
+        secrets: Mapping[str, str] | None = None,
     ) -> ProcessResult:
         env = {"NO_COLOR": "1", "FLY_NO_UPDATE_CHECK": "1"}
         if self._settings.token is not None:
@@ -124,14 +128,14 @@ class FlyClient:
             (*self._settings.command, *argv),
             within=within,
             key=key,
-            stdin=stdin,
+            stdin=secret_lines(secrets or {}),
             env=env,
             inherit=("FLY_CONFIG_DIR", "FLY_REGION"),
         )
         result.settle(self._settings.command[0])
         if result.exit_code != 0:
             what = " ".join(argv[:2])
-            said = _hidden(last_lines(result.stderr, _SHOWN), stdin, env.get("FLY_API_TOKEN"))
+            said = _hidden(result.stderr, (*(secrets or {}).values(), env.get("FLY_API_TOKEN", "")))
             raise ClientError(Fault.UNEXPECTED, f"flyctl {what} ended with {result.exit_code}: {said}")
         return result
 
@@ -163,13 +167,12 @@ def _delicate(value: str) -> bool:
     return "#" in value or value != value.strip()
 
 
-def _hidden(text: str, stdin: bytes, token: str | None) -> str:
+def _hidden(text: str, secrets: Collection[str]) -> str:
     """flyctl repeats a line that it can't read: nothing that was handed over may come back."""
-    given = [line.partition("=")[2] for line in stdin.decode().splitlines()]
-    for secret in sorted({*given, token or ""}, key=len, reverse=True):
-        if len(secret) > 1:
-            text = text.replace(secret, "[hidden]")
-    return text
+    lines = {line for secret in secrets for line in (secret, *secret.splitlines()) if len(line) > 1}
+    for line in sorted(lines, key=len, reverse=True):
+        text = text.replace(line, "[hidden]")
+    return last_lines(text, _SHOWN)
 
 
 def _rows(found: Any, what: str) -> list[dict[str, Any]]:

@@ -70,11 +70,21 @@ async def test_a_secret_reaches_the_app_and_nothing_else(
     assert "s3cret" not in everything
 
 
-@pytest.mark.parametrize("kind", ["fail", "panic_after", "lose_reply", "flood"])
+@pytest.mark.parametrize("kind", ["fail", "repeat", "panic_after", "lose_reply", "flood"])
 async def test_nor_when_it_goes_wrong(action: FlySecrets, fly: FlyState, call: Call, kind: str) -> None:
     fly.trouble("secrets import", kind)
     outcome = await action.act(params(), call)
     assert "s3cret" not in shown(outcome) + seen_by_others(fly)
+
+
+async def test_nor_any_line_of_it(
+    action: FlySecrets, fly: FlyState, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKUP_PMS_URL", "s3cret-first\ns3cret=second\n")
+    fly.trouble("secrets import", "repeat")
+    outcome = await action.act(params(), call)
+    assert "can't read" in outcome.detail
+    assert "s3cret" not in shown(outcome)
 
 
 @pytest.mark.parametrize("value", ['"s3cret-quoted"', "s3cret\rline"])
