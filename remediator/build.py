@@ -137,19 +137,27 @@ async def build(
         kill_step=lambda run_id: outside.processes.kill(f"run-{run_id}"),
         poll_soon=poller.poll_soon,
     )
+    reload_policies = ReloadPolicies(folder, load, parts.engine, readiness, parts.dispatcher, clock)
+    jobs = (reload_policies, *_jobs(settings, store, clock, parts, outside, poller))
+    verify = VerifyAudit(store.verify_audit, readiness, lambda why: stop_acting(parts, why))
+    services = _services(settings, store, clock, parts, readiness, outside.capabilities)
+    return Server(parts, services, (verify, *jobs), first, poller)
+
+
+def _jobs(
+    settings: Settings,
+    store: SqliteStore,
+    clock: Clock,
+    parts: Parts,
+    outside: _Outside,
+    poller: SoonPoller,
+) -> tuple[Job, ...]:
     for name, client in outside.sources.items():
         poller.jobs[name] = PollAlertmanager(
             name, settings.sources[name].poll, client, parts.intake, store, clock, parts.dispatcher
         )
-    jobs: tuple[Job, ...] = (
-        Tick(parts.dispatcher),
-        CloseStale(settings.sources, store, clock, parts.dispatcher),
-        ReloadPolicies(folder, load, parts.engine, readiness, parts.dispatcher, clock),
-        VerifyAudit(store.verify_audit, readiness, lambda why: stop_acting(parts, why)),
-        *poller.jobs.values(),
-    )
-    services = _services(settings, store, clock, parts, readiness, outside.capabilities)
-    return Server(parts, services, jobs, first, poller)
+    stale = CloseStale(settings.sources, store, clock, parts.dispatcher)
+    return (Tick(parts.dispatcher), stale, *poller.jobs.values())
 
 
 async def _reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _Outside:

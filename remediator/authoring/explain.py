@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from remediator.alerts import Alert, Payload
-from remediator.engine.admission import verdict_json
 from remediator.engine.capabilities import Capabilities, PreparedPolicy, prepare
 from remediator.engine.decide import Question, decide
 from remediator.engine.planning import PlanRefusedError, build_plan
+from remediator.engine.recording import verdict_json
 from remediator.engine.scopes import Facts, episode_context, scope_of
 from remediator.guards.base import LookPhase
 from remediator.labels import ALERTNAME

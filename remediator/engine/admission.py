@@ -5,28 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from remediator.engine.actors import ENGINE
 from remediator.engine.capabilities import PreparedPolicy
 from remediator.engine.context import Engine
 from remediator.engine.decide import Question, decide
 from remediator.engine.journal import note_run
+from remediator.engine.recording import keep_policy, record_decision
 from remediator.engine.scopes import Facts, episode_context, scope_of
 from remediator.guards.base import LookPhase
 from remediator.policy.expressions import RenderError, Scope
 from remediator.runs.answers import Answer, Query
-from remediator.runs.audit import AuditAction, AuditEntry
+from remediator.runs.audit import AuditAction
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.records import (
     Admission,
-    DecisionRecord,
     Episode,
-    PolicyVersion,
     Run,
     TimerKind,
 )
-from remediator.runs.verdicts import Decision, Verdict
+from remediator.runs.verdicts import Decision
 from remediator.settings import Mode
 from remediator.store.base import Reads, Tx
 
@@ -206,94 +203,3 @@ def join_run(tx: Tx, admission: Admission, run_id: int, now: datetime) -> None:
     tx.clear_timer(TimerKind.DECIDE, admission.id)
     if tx.join(run_id, admission.episode_id, now):
         note_run(tx, run, AuditAction.RUN_JOINED, now, joined_episode=admission.episode_id)
-
-
-def keep_policy(tx: Tx, prepared: PreparedPolicy, now: datetime) -> None:
-    """Keep the document that a decision was made with."""
-    tx.keep_policy(
-        PolicyVersion(
-            hash=prepared.policy.hash,
-            name=prepared.policy.name,
-            file=prepared.policy.file,
-            document=document_json(prepared),
-            first_seen_at=now,
-        )
-    )
-
-
-def document_json(prepared: PreparedPolicy) -> Any:
-    """Return the policy as the JSON that a run keeps."""
-    return prepared.policy.document.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-
-def record_decision(
-    tx: Tx,
-    decision: Decision,
-    phase: LookPhase,
-    now: datetime,
-    *,
-    episode: Episode | None,
-    prepared: PreparedPolicy | None = None,
-    facts: Facts | None = None,
-    run_id: int | None = None,
-    actor: str = ENGINE,
-) -> DecisionRecord:
-    """Write a decision and its audit row."""
-    verdicts = [verdict_json(verdict) for verdict in decision.verdicts]
-    record = tx.add(
-        DecisionRecord(
-            at=now,
-            phase=phase,
-            episode_id=episode.id if episode else None,
-            policy=prepared.policy.name if prepared else None,
-            policy_hash=prepared.policy.hash if prepared else None,
-            target=decision.target or None,
-            outcome=decision.outcome,
-            reason=decision.reason,
-            detail=decision.detail,
-            verdicts=verdicts,
-            facts=facts.json() if facts else None,
-            option=decision.option,
-            plan_hash=decision.plan.hash() if decision.plan else None,
-            run_id=run_id,
-            next_look_at=decision.next_look_at,
-        )
-    )
-    tx.audit(
-        AuditEntry(
-            at=now,
-            actor=actor,
-            action=AuditAction.DECISION,
-            source=episode.source if episode else None,
-            alertname=episode.alertname if episode else None,
-            policy=record.policy,
-            target=record.target,
-            episode_id=record.episode_id,
-            run_id=run_id,
-            detail={
-                "decision_id": record.id,
-                "outcome": decision.outcome,
-                "reason": decision.reason,
-                "text": decision.detail,
-                "phase": phase,
-                "option": decision.option,
-                "verdicts": [
-                    {"guard": one["guard"], "kind": one["kind"], "reason": one["reason"]} for one in verdicts
-                ],
-            },
-        )
-    )
-    return record
-
-
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as the JSON that records and the API show."""
-    return {
-        "guard": verdict.guard,
-        "key": verdict.key,
-        "kind": str(verdict.kind),
-        "reason": str(verdict.reason) if verdict.reason else None,
-        "detail": verdict.detail,
-        "until": verdict.until.isoformat().replace("+00:00", "Z") if verdict.until else None,
-        "inputs": dict(verdict.inputs),
-    }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from remediator.engine.actors import Actor
-from remediator.engine.admission import keep_policy, question_for, record_decision
+from remediator.engine.admission import question_for
 from remediator.engine.answers import Answers
 from remediator.engine.capabilities import PreparedPolicy
 from remediator.engine.context import Engine
@@ -16,6 +16,7 @@ from remediator.engine.decider import begin, new_run
 from remediator.engine.dispatch import Wakes
 from remediator.engine.facts import FactGatherer
 from remediator.engine.journal import note_run
+from remediator.engine.recording import keep_policy, record_decision
 from remediator.engine.results import Result, Status
 from remediator.engine.scopes import Facts, episode_context, scope_of
 from remediator.guards.base import LookPhase

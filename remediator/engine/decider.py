@@ -6,14 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from remediator.engine.admission import (
-    document_json,
-    join_run,
-    keep_policy,
-    question_for,
-    record_decision,
-    settle,
-)
+from remediator.engine.admission import join_run, question_for, settle
 from remediator.engine.answers import Answers
 from remediator.engine.asking import ask_for_approval
 from remediator.engine.capabilities import PreparedPolicy
@@ -22,6 +15,7 @@ from remediator.engine.decide import Question, decide
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import change_state, note_run
+from remediator.engine.recording import document_json, keep_policy, record_decision
 from remediator.engine.scopes import Facts, episode_context, scope_of
 from remediator.guards.base import LookPhase
 from remediator.guards.evaluate import queries_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from remediator.engine.admission import question_for, record_decision
+from remediator.engine.admission import question_for
 from remediator.engine.answers import Answers
 from remediator.engine.asking import ask_for_approval
 from remediator.engine.context import Engine
@@ -14,6 +14,7 @@ from remediator.engine.decide import decide, lock_keys
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import cancel_waiting, change_state, owned
+from remediator.engine.recording import record_decision
 from remediator.engine.scopes import Facts, scope_of
 from remediator.guards.base import LookPhase
 from remediator.guards.evaluate import queries_of
