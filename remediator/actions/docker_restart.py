@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -90,11 +90,16 @@ class DockerRestart(BaseAction):
         return ProbeAnswer.UNKNOWN if any(since) else ProbeAnswer.NOT_DONE
 
     async def _back(self, name: str, time: TimeLeft) -> bool:
-        """Wait until a replica runs and, where it has a health check, is healthy."""
+        """Wait until a replica is healthy or, without a health check, runs at two looks in a row.
+
+        One look is not enough: a container that ends right after its start was running, too.
+        """
+        seen: datetime | None = None
         while True:
             state = await self._containers.engine.inspect(name, time.now())
-            if state.running and state.health in ("", "none", "healthy"):
+            if state.running and (state.health == "healthy" or state.started_at == seen):
                 return True
+            seen = state.started_at if state.running and state.health in ("", "none") else None
             if time.over:
                 return False
             await self._clock.sleep(_EVERY)

@@ -93,6 +93,8 @@ async def test_a_replica_that_stays_down_stops_a_rolling_restart(
     for name in names:
         engine.run(name, once, {}, "com.docker.compose.service=agente-api")
     try:
+        for name in names:
+            engine.podman("exec", name, "sh", "-c", "until test -e /ran; do sleep 0.1; done")
         brief = replace(call, timeout=timedelta(seconds=3))
         params = DockerRestartParams(container="agente-api", timeout=NOW)
         outcome = await DockerRestart(containers, SystemClock()).act(params, brief)
