@@ -25,6 +25,7 @@ _GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
             "check": policies.check_files,
             "list": policies.list_policies,
             "schema": policies.print_schema,
+            "close-breaker": policies.close_breaker,
         },
     ),
     "runs": (

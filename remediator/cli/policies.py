@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from remediator.authoring.check import CheckFormat, check_policies, summary, write_problems
 from remediator.authoring.reference import full_schema
-from remediator.cli.options import Config, JsonOutput
+from remediator.cli.client import ApiClient
+from remediator.cli.options import DEFAULT_URL, Comment, Config, JsonOutput, Url
 from remediator.cli.output import ExitCode, complain, print_json, print_table, say
 from remediator.cli.workspace import open_workspace
-from remediator.plain_text import lines
+from remediator.plain_text import lines, one_line
 from remediator.policy.loaded import LoadedPolicy
 
 
@@ -41,6 +43,21 @@ def check_files(
         sys.stdout.write(written + "\n")
     if not checked.ok:
         raise typer.Exit(ExitCode.WRONG)
+
+
+def close_breaker(
+    policy: Annotated[str, typer.Argument(help="The policy's name.", show_default=False)],
+    comment: Comment = "",
+    url: Url = DEFAULT_URL,
+    as_json: JsonOutput = False,
+) -> None:
+    """Close a policy's failure breaker on the server: its earlier failures are forgiven."""
+    with ApiClient(url) as api:
+        answer = api.post(f"/api/v1/policies/{quote(policy, safe='')}/close-breaker", {"comment": comment})
+    if as_json:
+        print_json(answer)
+    else:
+        say(one_line(str(answer["message"])))
 
 
 def list_policies(config: Config = None, as_json: JsonOutput = False) -> None:

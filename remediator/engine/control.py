@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from remediator.engine.actors import Actor
+from remediator.engine.admission import look_again
 from remediator.engine.asking import ask_for_approval
 from remediator.engine.context import Engine
 from remediator.engine.decide import lock_keys
@@ -17,15 +18,13 @@ from remediator.engine.moves import latest_attempts
 from remediator.engine.results import Result, Status
 from remediator.engine.reverts import create_revert
 from remediator.policy.model import Approval
-from remediator.runs.audit import AuditAction
+from remediator.runs.audit import AuditAction, AuditEntry
 from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Reason
 from remediator.runs.records import Episode, Run, StepRecord, TimerKind
 from remediator.runs.states import RunKind, RunState, StepPhase, StepState
 from remediator.runs.verdicts import Ask
 from remediator.store.base import ConflictError, Tx
-
-_ACKNOWLEDGED_FOR = timedelta(hours=4)
 
 
 class Control:
@@ -164,10 +163,31 @@ class Control:
         self._waker.wake()
         return result
 
+    async def close_breaker(self, policy: str, *, actor: Actor, comment: str) -> Result:
+        """Close a policy's failure breaker: its earlier failures are forgiven."""
+        if self._engine.policies.get(policy) is None:
+            return Result(Status.NOT_FOUND, f"there is no policy {policy!r}; see `remediator policies list`")
+
+        def work(tx: Tx) -> Result:
+            now = self._engine.clock.now()
+            tx.close_failure_breaker(policy, actor.name, now)
+            detail = {"comment": self._engine.redactor.text(comment)}
+            tx.audit(
+                AuditEntry(
+                    at=now, actor=actor.name, action=AuditAction.BREAKER_CLOSED, policy=policy, detail=detail
+                )
+            )
+            look_again(tx, self._engine, now)
+            return Result(Status.DONE, f"the failure breaker of {policy} is closed")
+
+        result = await self._engine.store.write(work)
+        self._waker.wake()
+        return result
+
     async def acknowledge(
         self, episode_id: int, *, actor: Actor, comment: str, duration: timedelta | None
     ) -> Result:
-        """Say that somebody has it: escalation stops, the alert and its runs go on."""
+        """Say that somebody has it, until it closes or for a time: escalation stops, runs go on."""
 
         def work(tx: Tx) -> Result:
             now = self._engine.clock.now()
@@ -176,11 +196,12 @@ class Control:
                 return Result(Status.NOT_FOUND, f"there is no episode {episode_id}")
             if not episode.open:
                 return Result(Status.CONFLICT, "it is closed", episode=episode)
-            until = now + (duration or _ACKNOWLEDGED_FOR)
+            until = now + duration if duration is not None else None
             episode = tx.save(replace(episode, acknowledged_until=until, acknowledged_by=actor.name))
             text = self._engine.redactor.text(comment)
             note_episode(tx, episode, AuditAction.EPISODE_ACKNOWLEDGED, now, actor=actor.name, comment=text)
-            return Result(Status.DONE, f"acknowledged until {until:%H:%M} UTC", episode=episode)
+            end = f"{until:%H:%M} UTC" if until else "it closes"
+            return Result(Status.DONE, f"acknowledged until {end}", episode=episode)
 
         return await self._engine.store.write(work)
 

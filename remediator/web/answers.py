@@ -18,6 +18,7 @@ from remediator.web.schemas import (
     HoldAnswer,
     HoldOutput,
     Output,
+    PolicyAnswer,
     RunAnswer,
     RunOutput,
 )
@@ -48,6 +49,18 @@ def episode_answer(result: Result) -> web.Response:
     return _answer(result, result.episode, EpisodeOutput, EpisodeAnswer)
 
 
+def policy_answer(result: Result, policy: str) -> web.Response:
+    """Answer with the policy's name: the command concerned no record."""
+    _raise_refusal(result)
+    return json_response(PolicyAnswer(policy=policy, result=result.status, message=result.detail))
+
+
+def _raise_refusal(result: Result) -> None:
+    refusal = _PROBLEMS.get(result.status)
+    if refusal is not None:
+        raise ProblemError(refusal, result.detail)
+
+
 def _answer(
     result: Result,
     record: Run | Hold | Episode | None,
@@ -56,9 +69,7 @@ def _answer(
     *,
     done: HTTPStatus = HTTPStatus.OK,
 ) -> web.Response:
-    refusal = _PROBLEMS.get(result.status)
-    if refusal is not None:
-        raise ProblemError(refusal, result.detail)
+    _raise_refusal(result)
     fields = shape.model_validate(record).model_dump()
     body = answer.model_validate({**fields, "result": result.status, "message": result.detail})
     return json_response(body, status=done)

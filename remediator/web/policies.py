@@ -6,8 +6,8 @@ from aiohttp import web
 
 from remediator.policy.loaded import LoadedPolicy
 from remediator.settings import Mode
-from remediator.web.answers import run_answer
-from remediator.web.inputs import RunByHandInput, read_input
+from remediator.web.answers import policy_answer, run_answer
+from remediator.web.inputs import CommentInput, RunByHandInput, read_input
 from remediator.web.json_response import json_response
 from remediator.web.keys import ACTOR, SERVICES
 from remediator.web.paging import PageQuery, Text, encode_cursor, read_query
@@ -54,6 +54,16 @@ async def run_policy(request: web.Request) -> web.StreamResponse:
         actor=request[ACTOR],
     )
     return run_answer(result)
+
+
+async def close_breaker(request: web.Request) -> web.StreamResponse:
+    """Close a policy's failure breaker."""
+    given = await read_input(request, CommentInput)
+    name = request.match_info["name"]
+    result = await request.app[SERVICES].control.close_breaker(
+        name, actor=request[ACTOR], comment=given.comment
+    )
+    return policy_answer(result, name)
 
 
 def _output(policy: LoadedPolicy, ceiling: Mode) -> PolicyOutput:

@@ -63,6 +63,7 @@ ROUTES = (
     Route(POST, f"{_RUN}/revert", runs.revert_run, Role.OPERATOR),
     Route(GET, f"{_API}/policies", policies.list_policies, Role.VIEWER),
     Route(POST, f"{_API}/policies/{{name}}/run", policies.run_policy, Role.OPERATOR),
+    Route(POST, f"{_API}/policies/{{name}}/close-breaker", policies.close_breaker, Role.OPERATOR),
     Route(GET, f"{_API}/audit", audit.list_audit, Role.VIEWER),
     Route(GET, f"{_API}/leases", leases.list_leases, Role.VIEWER),
     Route(GET, f"{_API}/holds", holds.list_holds, Role.OPERATOR),

@@ -274,6 +274,12 @@ class RunAnswer(Answered, RunOutput):
     """The run that a command concerned, as it is now."""
 
 
+class PolicyAnswer(Answered):
+    """The policy that a command concerned."""
+
+    policy: str
+
+
 class HoldAnswer(Answered, HoldOutput):
     """The hold that a command concerned, as it is now."""
 

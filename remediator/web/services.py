@@ -76,6 +76,10 @@ class ControlsRuns(Protocol):
         """Undo a run's temporary changes now."""
         ...
 
+    async def close_breaker(self, policy: str, *, actor: Actor, comment: str) -> Result:
+        """Close a policy's failure breaker."""
+        ...
+
     async def acknowledge(
         self, episode_id: int, *, actor: Actor, comment: str, duration: timedelta | None
     ) -> Result:

@@ -189,3 +189,17 @@ async def test_resolving_while_running_starts_no_further_option(begin: Begin) ->
     assert run.state is RunState.INEFFECTIVE
     assert "resolved" in run.detail
     assert world.acted("test.act") == [("test.act", 1)]
+
+
+async def test_a_failure_breaker_opens_and_a_person_closes_it(begin: Begin) -> None:
+    world = await begin(POLICY + "guards:\n  - failure_breaker: {failures: 1, per: 1h, cool_off: 6h}\n")
+    world.script.promql["ok"] = EMPTY
+    await world.fire()
+    await world.resolve()
+    await world.pass_time(timedelta(minutes=5))
+    await world.fire()
+    assert (await world.decisions())[-1].reason is Reason.FAILURE_BREAKER_OPEN
+    closed = await world.parts.control.close_breaker("fix", actor=OPS, comment="mended")
+    await world.settle()
+    assert closed.status is Status.DONE
+    assert len(await world.runs()) == 2

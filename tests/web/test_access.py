@@ -33,6 +33,7 @@ CONTRACT = {
     ("POST", "/api/v1/runs/{id}/revert"): Role.OPERATOR,
     ("GET", "/api/v1/policies"): Role.VIEWER,
     ("POST", "/api/v1/policies/{name}/run"): Role.OPERATOR,
+    ("POST", "/api/v1/policies/{name}/close-breaker"): Role.OPERATOR,
     ("GET", "/api/v1/audit"): Role.VIEWER,
     ("GET", "/api/v1/leases"): Role.VIEWER,
     ("GET", "/api/v1/holds"): Role.OPERATOR,

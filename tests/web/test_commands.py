@@ -143,9 +143,9 @@ class Scripted:
 
     def __init__(self, end: Result | Exception) -> None:
         self._end = end
-        self.asked: list[tuple[str, int, dict[str, Any]]] = []
+        self.asked: list[tuple[str, int | str, dict[str, Any]]] = []
 
-    async def _end_as_told(self, name: str, subject: int, given: dict[str, Any]) -> Result:
+    async def _end_as_told(self, name: str, subject: int | str, given: dict[str, Any]) -> Result:
         self.asked.append((name, subject, given))
         if isinstance(self._end, Exception):
             raise self._end
@@ -159,6 +159,9 @@ class Scripted:
 
     async def revert(self, run_id: int, **given: Any) -> Result:
         return await self._end_as_told("revert", run_id, given)
+
+    async def close_breaker(self, policy: str, **given: Any) -> Result:
+        return await self._end_as_told("close_breaker", policy, given)
 
     async def acknowledge(self, episode_id: int, **given: Any) -> Result:
         return await self._end_as_told("acknowledge", episode_id, given)
@@ -178,6 +181,11 @@ OLGA = Actor("olga", frozenset({Role.VIEWER, Role.OPERATOR}), frozenset())
         ),
         ("runs/7/revert", {"comment": "now"}, ("revert", 7, {"actor": OLGA, "comment": "now"})),
         (
+            "policies/fix/close-breaker",
+            {"comment": "mended"},
+            ("close_breaker", "fix", {"actor": OLGA, "comment": "mended"}),
+        ),
+        (
             "episodes/7/acknowledge",
             {"for": "1h30m"},
             ("acknowledge", 7, {"actor": OLGA, "comment": "", "duration": timedelta(minutes=90)}),
@@ -185,7 +193,7 @@ OLGA = Actor("olga", frozenset({Role.VIEWER, Role.OPERATOR}), frozenset())
     ],
 )
 async def test_commands_reach_the_engine_as_given(
-    tmp_path: Path, path: str, body: dict[str, Any], asked: tuple[str, int, dict[str, Any]]
+    tmp_path: Path, path: str, body: dict[str, Any], asked: tuple[str, int | str, dict[str, Any]]
 ) -> None:
     control = Scripted(Result(Status.CONFLICT, "it is so"))
     async with site(tmp_path, stand_ins={"control": control}) as served:

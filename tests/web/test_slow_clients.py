@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 
@@ -107,10 +108,42 @@ async def test_a_refusal_comes_before_the_body_and_ends_the_connection(
         writer.close()
 
 
-async def test_a_refused_client_that_goes_on_sending_still_reads_the_refusal(tmp_path: Path) -> None:
+async def test_a_refused_client_that_goes_on_sending_is_not_reset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A reset could destroy the refusal before the client has read it.
+    monkeypatch.setattr("remediator.web.parting._LINGER", timedelta(hours=1))
     async with site(tmp_path, server=LONG) as served:
-        reply = await served.ask("POST", WEBHOOK, who=None, body=b"0" * 150_000)
-        assert reply.status == HTTPStatus.UNAUTHORIZED
+        reader, writer = await served.connect()
+        writer.write(f"POST {WEBHOOK} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n".encode())
+        assert b" 401 " in await reader.readline()
+        for _ in range(20):
+            writer.write(b"0" * 5000)
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert b"Connection: close" in await reader.read()
+        writer.close()
+
+
+async def test_a_refused_client_that_never_stops_sending_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remediator.web.parting._LINGER", timedelta(hours=1))
+    async with site(tmp_path, server=LONG) as served:
+        reader, writer = await served.connect()
+        writer.write(f"POST {WEBHOOK} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n".encode())
+        assert b" 401 " in await reader.readline()
+        async with asyncio.timeout(10):
+            with pytest.raises(ConnectionError):
+                await send_for_ever(writer)
+        writer.close()
+
+
+async def send_for_ever(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"0" * 5000)
+        await writer.drain()
+        await asyncio.sleep(0)
 
 
 async def test_a_length_over_the_limit_is_refused_unread(served: Site) -> None:
