@@ -69,7 +69,7 @@ def test_every_command_named_exists_and_every_command_is_named() -> None:
     known = command_names()
     named = set()
     for line in code():
-        found = re.match(r"^(?:\$ )?(?:\S*/)?remediator ([a-z]+)(?: ([a-z]+))?", line)
+        found = re.match(r"^(?:\$ )?(?:\S*/)?remediator ([a-z]+)(?: ([a-z-]+))?", line)
         if found is None:
             continue
         group, verb = found.groups()
