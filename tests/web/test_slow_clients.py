@@ -131,7 +131,7 @@ async def test_a_refused_client_that_never_stops_sending_is_cut(
     monkeypatch.setattr("remediator.web.parting._LINGER", timedelta(hours=1))
     async with site(tmp_path, server=LONG) as served:
         reader, writer = await served.connect()
-        writer.write(f"POST {WEBHOOK} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n".encode())
+        writer.write(f"POST {WEBHOOK} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n".encode())
         assert b" 401 " in await reader.readline()
         async with asyncio.timeout(10):
             with pytest.raises(ConnectionError):
