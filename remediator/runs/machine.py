@@ -104,4 +104,3 @@ def transition(
         started_at=started_at,
         finished_at=now if to.terminal else None,
     )
-
