@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -215,11 +215,12 @@ def _look_around(screen: Screen, world: World) -> None:
     screen.say("For example:")
     screen.say(f"  export REMEDIATOR_TOKEN={world.tokens.oncall}")
     screen.say(f"  remediator runs list --url {world.url(world.ports.receiver)}")
-    screen.say(
-        f'  curl -X POST {world.url(world.ports.pms)}/admin/break -d \'{{"mode": "down"}}\'   # once more'
-    )
-    while True:
-        time.sleep(1)
+    screen.say("  to break the PMS once more (off instead of down mends it):")
+    screen.say(f'  curl {world.url(world.ports.pms)}/admin/break -d \'{{"mode": "down"}}\'')
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(1)
+    screen.say("Stopping; nothing will be left running.")
 
 
 @contextmanager
@@ -229,7 +230,10 @@ def _stoppable() -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it to outlive the terminal
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
