@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -71,6 +71,8 @@ class PreparedPolicy:
     window: timedelta
     """How far back its guards look."""
     approvers: Approval | None
+    document_json: Any
+    """The policy as the JSON that a run keeps; made once, for a storm makes many."""
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -92,14 +94,15 @@ def prepare(policy: LoadedPolicy, capabilities: Capabilities) -> PreparedPolicy:
     own = tuple(GuardUse(capabilities.guards[guard.name], guard.params, guard.key) for guard in policy.guards)
     uses = (*capabilities.always, *own)
     approvers = next((guard.params for guard in policy.guards if isinstance(guard.params, Approval)), None)
-    bare = PreparedPolicy(policy, uses, (), history_window(uses), approvers)
+    document = policy.document.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    bare = PreparedPolicy(policy, uses, (), history_window(uses), approvers, document)
     keys = {
         key
         for option in bare.options
         for step in (*option.steps, *_revert_steps(bare, option))
         for key in _lock_keys(capabilities.action(step.uses), step)
     }
-    return PreparedPolicy(policy, uses, tuple(sorted(keys)), bare.window, approvers)
+    return replace(bare, resources=tuple(sorted(keys)))
 
 
 def _revert_steps(prepared: PreparedPolicy, option: Option) -> tuple[Step, ...]:

@@ -15,7 +15,7 @@ from remediator.engine.decide import Question, decide
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import change_state, note_run
-from remediator.engine.recording import document_json, keep_policy, record_decision
+from remediator.engine.recording import keep_policy, record_decision
 from remediator.engine.scopes import Facts, episode_context, scope_of
 from remediator.guards.base import LookPhase
 from remediator.guards.evaluate import queries_of
@@ -197,7 +197,7 @@ def new_run(
         plan_hash=decision.plan.hash() if decision.plan else None,
         facts=facts.json() if facts else None,
         context=episode_context(episode),
-        document=document_json(prepared),
+        document=prepared.document_json,
         created_at=now,
     )
 

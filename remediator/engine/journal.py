@@ -37,6 +37,7 @@ def note_run(
             at=now,
             actor=actor,
             action=action,
+            alertname=run.context["episode"]["alertname"] if run.context else None,
             policy=run.policy,
             target=run.target,
             episode_id=run.episode_id,

@@ -22,15 +22,10 @@ def keep_policy(tx: Tx, prepared: PreparedPolicy, now: datetime) -> None:
             hash=prepared.policy.hash,
             name=prepared.policy.name,
             file=prepared.policy.file,
-            document=document_json(prepared),
+            document=prepared.document_json,
             first_seen_at=now,
         )
     )
-
-
-def document_json(prepared: PreparedPolicy) -> Any:
-    """Return the policy as the JSON that a run keeps."""
-    return prepared.policy.document.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def record_decision(

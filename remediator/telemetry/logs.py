@@ -114,3 +114,6 @@ def configure_logging(
     root.setLevel(level)
     # Each tick of the scheduler is no news.
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # A client that speaks broken HTTP is answered 400; it must not fill the log with tracebacks.
+    # What goes wrong in a handler is logged by the middleware under remediator's own name.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

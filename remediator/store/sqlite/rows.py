@@ -65,12 +65,9 @@ class Table(Generic[R]):
     name: str
     kind: type[R]
     columns: tuple[Column, ...]
+    names: tuple[str, ...]
+    """Column names, in order."""
     time: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Column names, in order."""
-        return tuple(column.name for column in self.columns)
 
     def encode(self, record: R) -> list[Any]:
         """Return a record's values in column order."""
@@ -142,7 +139,7 @@ def _jsonable(value: Any) -> Any:
 def _table(name: str, kind: type[R], time: str) -> Table[R]:
     hints = get_type_hints(kind)
     columns = tuple(_column(field.name, hints[field.name]) for field in fields(kind))  # type: ignore[arg-type]
-    return Table(name, kind, columns, time)
+    return Table(name, kind, columns, tuple(column.name for column in columns), time)
 
 
 TABLES: Mapping[type[Any], Table[Any]] = {
