@@ -6,9 +6,10 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,15 @@ from hypothesis import strategies as st
 
 from remediator.runs.audit import AuditAction, AuditEntry, AuditRow
 from remediator.runs.records import Episode, Hold, HoldScope, Run, TimerKind
-from remediator.store.base import ConflictError, Filter, Order, StoreCorruptError, StoreUnavailableError, Tx
+from remediator.store.base import (
+    ConflictError,
+    Filter,
+    Order,
+    Reads,
+    StoreCorruptError,
+    StoreUnavailableError,
+    Tx,
+)
 from remediator.store.sqlite.migrations import MIGRATIONS
 from remediator.store.sqlite.rows import TABLES
 from remediator.store.sqlite.store import SqliteStore, open_store, verify_database
@@ -50,8 +59,14 @@ def episode(fingerprint: str = "f", **labels: str) -> Episode:
     )
 
 
-def run(**changes: str) -> Run:
-    return Run(policy="p", policy_hash="h", target="t", resources=("docker:a",), created_at=NOW, **changes)
+def run(detail: str = "") -> Run:
+    return Run(
+        policy="p", policy_hash="h", target="t", resources=("docker:a",), created_at=NOW, detail=detail
+    )
+
+
+def noting(text: str) -> Callable[[Tx], AuditRow]:
+    return lambda tx: tx.audit(entry(text))
 
 
 @contextmanager
@@ -62,7 +77,7 @@ def raw(store_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 async def test_a_write_is_durable_once_it_is_answered(store: SqliteStore, tmp_path: Path) -> None:
-    await asyncio.gather(*(store.write(lambda tx, n=n: tx.audit(entry(str(n)))) for n in range(200)))
+    await asyncio.gather(*(store.write(noting(str(number))) for number in range(200)))
     with raw(tmp_path / "db.sqlite") as other:
         assert other.execute("SELECT count(*) FROM audit").fetchone() == (200,)
     assert await store.verify_audit() is None
@@ -312,13 +327,16 @@ async def test_pages_follow_one_another_without_gaps(store: SqliteStore) -> None
     seen: list[int] = []
     before: int | None = None
     while True:
-        where = Filter(limit=10, before_id=before)
-        page = await store.read(lambda reads, where=where: reads.audit_rows(where))
+        page = await store.read(partial(_page, before=before))
         if not page:
             break
         seen.extend(row.sequence for row in page)
         before = page[-1].sequence
     assert seen == list(range(25, 0, -1))
+
+
+def _page(reads: Reads, before: int | None) -> list[AuditRow]:
+    return reads.audit_rows(Filter(limit=10, before_id=before))
 
 
 async def test_a_column_that_is_not_there_is_refused(store: SqliteStore) -> None:
