@@ -22,8 +22,8 @@ from remediator.labels import ALERTNAME
 from remediator.policy.expressions import RenderError, Scope
 from remediator.policy.loaded import LoadedPolicy, PolicySet
 from remediator.policy.model import Option
+from remediator.runs.episodes import Episode
 from remediator.runs.history import History
-from remediator.runs.records import Episode
 from remediator.runs.verdicts import Decision
 from remediator.settings import Mode
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from remediator.policy.model import Again, Policy, RevertOn
+from remediator.runs.episodes import Admission, Episode
 from remediator.runs.reasons import Outcome, Reason
-from remediator.runs.records import Admission, Episode, Run, TimerKind
+from remediator.runs.records import Run, TimerKind
 from remediator.runs.states import LeaseState, RunState
 from remediator.store.base import Reads, Tx
 

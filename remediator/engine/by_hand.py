@@ -24,8 +24,8 @@ from remediator.guards.evaluate import queries_of
 from remediator.labels import ALERTNAME
 from remediator.runs.answers import Answer, Query
 from remediator.runs.audit import AuditAction
+from remediator.runs.episodes import Episode
 from remediator.runs.reasons import Outcome
-from remediator.runs.records import Episode
 from remediator.runs.verdicts import Decision, VerdictKind
 from remediator.store.base import Tx
 

@@ -19,9 +19,10 @@ from remediator.engine.results import Result, Status
 from remediator.engine.reverts import create_revert
 from remediator.policy.model import Approval
 from remediator.runs.audit import AuditAction, AuditEntry
+from remediator.runs.episodes import Episode
 from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Reason
-from remediator.runs.records import Episode, Run, StepRecord, TimerKind
+from remediator.runs.records import Run, StepRecord, TimerKind
 from remediator.runs.states import RunKind, RunState, StepPhase, StepState
 from remediator.runs.verdicts import Ask
 from remediator.store.base import ConflictError, Tx

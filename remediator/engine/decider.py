@@ -21,9 +21,10 @@ from remediator.guards.base import LookPhase
 from remediator.guards.evaluate import queries_of
 from remediator.runs.answers import Answer, Query
 from remediator.runs.audit import AuditAction
+from remediator.runs.episodes import Admission, Episode
 from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Outcome, Reason
-from remediator.runs.records import Admission, Episode, Run, TimerKind
+from remediator.runs.records import Run, TimerKind
 from remediator.runs.verdicts import Decision
 from remediator.store.base import Reads, Tx
 

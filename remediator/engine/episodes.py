@@ -12,8 +12,9 @@ from remediator.engine.journal import cancel_waiting, note_episode, note_run
 from remediator.labels import ALERTNAME
 from remediator.policy.model import RevertOn
 from remediator.runs.audit import AuditAction
+from remediator.runs.episodes import Episode, Handling
 from remediator.runs.reasons import CloseReason, Reason
-from remediator.runs.records import Episode, Handling, Run, TimerKind
+from remediator.runs.records import Run, TimerKind
 from remediator.runs.states import LeaseState, RunState
 from remediator.store.base import Tx
 

@@ -15,7 +15,7 @@ from remediator.engine.episodes import handle_alert
 from remediator.engine.failpoints import Failpoint
 from remediator.labels import ALERTNAME
 from remediator.runs.audit import AuditAction, AuditEntry
-from remediator.runs.records import Delivery, Episode, Handling, Quarantined, Receipt
+from remediator.runs.episodes import Delivery, Episode, Handling, Quarantined, Receipt
 from remediator.store.base import Tx
 
 _RAW_KEPT_BYTES = 64 * 1024

@@ -9,9 +9,10 @@ from typing import Any
 from remediator.engine.actors import ENGINE
 from remediator.engine.aftermath import follow_up, watch_leases
 from remediator.runs.audit import AuditAction, AuditEntry
+from remediator.runs.episodes import Episode
 from remediator.runs.machine import RunEvent, transition
 from remediator.runs.reasons import Reason
-from remediator.runs.records import ApprovalState, Episode, Run, TimerKind
+from remediator.runs.records import ApprovalState, Run, TimerKind
 from remediator.runs.states import RunKind, RunState
 from remediator.store.base import ConflictError, Tx
 

@@ -10,7 +10,8 @@ from remediator.engine.capabilities import PreparedPolicy
 from remediator.engine.scopes import Facts
 from remediator.guards.base import LookPhase
 from remediator.runs.audit import AuditAction, AuditEntry
-from remediator.runs.records import DecisionRecord, Episode, PolicyVersion
+from remediator.runs.episodes import DecisionRecord, Episode
+from remediator.runs.records import PolicyVersion
 from remediator.runs.verdicts import Decision, Verdict
 from remediator.store.base import Tx
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from remediator.runs.records import Episode, Hold, Run
+from remediator.runs.episodes import Episode
+from remediator.runs.records import Hold, Run
 
 
 class Status(StrEnum):

@@ -9,7 +9,7 @@ from typing import Any
 
 from remediator.policy.expressions import Scope
 from remediator.policy.loaded import LoadedPolicy
-from remediator.runs.records import Episode
+from remediator.runs.episodes import Episode
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from remediator.engine.scopes import Facts, scope_of
 from remediator.guards.base import LookPhase
 from remediator.guards.evaluate import queries_of
 from remediator.runs.answers import Answer, Query
+from remediator.runs.episodes import Episode
 from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Outcome, Reason
-from remediator.runs.records import ApprovalRequest, ApprovalState, Episode, Run, TimerKind
+from remediator.runs.records import ApprovalRequest, ApprovalState, Run, TimerKind
 from remediator.runs.states import RunState
 from remediator.runs.verdicts import Ask, Decision
 from remediator.store.base import Filter, Reads, Tx

@@ -12,8 +12,8 @@ from remediator.clock import Clock
 from remediator.engine.dispatch import Wakes
 from remediator.engine.episodes import close_episode
 from remediator.engine.intake import Intake
+from remediator.runs.episodes import Episode
 from remediator.runs.reasons import CloseReason
-from remediator.runs.records import Episode
 from remediator.store.base import Store, Tx
 
 _LOG = logging.getLogger("remediator.poll")

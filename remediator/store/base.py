@@ -15,19 +15,14 @@ from typing import Any, Protocol, TypeVar
 
 from remediator.errors import RemediatorError
 from remediator.runs.audit import AuditEntry, AuditRow
+from remediator.runs.episodes import Admission, DecisionRecord, Delivery, Episode, Quarantined, Receipt
 from remediator.runs.history import History
 from remediator.runs.records import (
-    Admission,
     ApprovalRequest,
     Claim,
-    DecisionRecord,
-    Delivery,
-    Episode,
     Hold,
     Lease,
     PolicyVersion,
-    Quarantined,
-    Receipt,
     Run,
     StepRecord,
     Timer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remediator.runs.records import Episode
+from remediator.runs.episodes import Episode
 from remediator.store.base import Filter, Reads
 
 # The newest ones: what is older than so many alerts of one name is found by time or policy.

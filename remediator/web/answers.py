@@ -8,7 +8,8 @@ from typing import TypeVar
 from aiohttp import web
 
 from remediator.engine.results import Result, Status
-from remediator.runs.records import Episode, Hold, Run
+from remediator.runs.episodes import Episode
+from remediator.runs.records import Hold, Run
 from remediator.web.json_response import json_response
 from remediator.web.problems import ProblemError
 from remediator.web.schemas import (

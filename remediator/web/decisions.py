@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from remediator.runs.episodes import DecisionRecord
 from remediator.runs.reasons import Outcome, Reason
-from remediator.runs.records import DecisionRecord
 from remediator.store.base import Reads
 from remediator.web.alertnames import episodes_named
 from remediator.web.json_response import json_response

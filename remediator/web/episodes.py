@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
+from remediator.runs.episodes import Episode
 from remediator.runs.reasons import CloseReason
-from remediator.runs.records import Episode
 from remediator.web.answers import episode_answer
 from remediator.web.inputs import AcknowledgeInput, read_input
 from remediator.web.json_response import json_response

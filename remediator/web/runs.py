@@ -8,7 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
-from remediator.runs.records import DecisionRecord, Run
+from remediator.runs.episodes import DecisionRecord
+from remediator.runs.records import Run
 from remediator.runs.states import RunKind, RunState
 from remediator.store.base import Filter, Reads
 from remediator.web.alertnames import episodes_named

@@ -10,8 +10,8 @@ import pytest
 
 from remediator.actions.base import ProbeAnswer
 from remediator.engine.failpoints import Failpoint
+from remediator.runs.episodes import Receipt
 from remediator.runs.reasons import Reason
-from remediator.runs.records import Receipt
 from remediator.runs.states import LeaseState, RunState
 from remediator.store.base import Filter
 from tests.engine.conftest import Begin

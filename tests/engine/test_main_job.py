@@ -9,8 +9,8 @@ from datetime import timedelta
 from remediator.actions.base import FailureReason, ambiguous, failed
 from remediator.alerts import AlertStatus
 from remediator.runs.audit import AuditAction
+from remediator.runs.episodes import Episode, Receipt
 from remediator.runs.reasons import Outcome, Reason
-from remediator.runs.records import Episode, Receipt
 from remediator.runs.states import RunState
 from remediator.store.base import Filter, Order
 from tests.engine.conftest import Begin

@@ -34,7 +34,8 @@ from remediator.engine.policies import Policies
 from remediator.policy.catalog import Catalog
 from remediator.policy.loader import load_document, load_policies
 from remediator.runs.answers import AlertsQuery, Answer, Sample
-from remediator.runs.records import DecisionRecord, Lease, Run, StepRecord
+from remediator.runs.episodes import DecisionRecord
+from remediator.runs.records import Lease, Run, StepRecord
 from remediator.secret_refs import Redactor
 from remediator.settings import Mode, Role, Settings
 from remediator.store.base import Filter, Order

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from remediator.runs.audit import AuditAction, AuditEntry, AuditRow
-from remediator.runs.records import Episode, Hold, HoldScope, Run, TimerKind
+from remediator.runs.episodes import Episode
+from remediator.runs.records import Hold, HoldScope, Run, TimerKind
 from remediator.store.base import (
     ConflictError,
     Filter,

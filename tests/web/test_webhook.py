@@ -15,7 +15,7 @@ import pytest
 from remediator.alerts import Payload
 from remediator.engine.intake import Accepted
 from remediator.runs.audit import AuditAction
-from remediator.runs.records import Delivery, Episode, Quarantined, Receipt
+from remediator.runs.episodes import Delivery, Episode, Quarantined, Receipt
 from remediator.store.base import Filter, StoreUnavailableError
 from tests.web.site import WEBHOOK, Site, alert, bearer, payload, site
 

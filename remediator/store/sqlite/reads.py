@@ -8,16 +8,14 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from remediator.runs.audit import AuditRow
+from remediator.runs.episodes import Admission, Episode, Receipt
 from remediator.runs.history import History
 from remediator.runs.records import (
-    Admission,
     ApprovalRequest,
     Claim,
-    Episode,
     Hold,
     Lease,
     PolicyVersion,
-    Receipt,
     Run,
     StepRecord,
     Timer,

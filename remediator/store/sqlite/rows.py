@@ -12,18 +12,13 @@ from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_
 
 from pydantic import BaseModel, TypeAdapter
 
+from remediator.runs.episodes import Admission, DecisionRecord, Delivery, Episode, Quarantined, Receipt
 from remediator.runs.records import (
-    Admission,
     ApprovalRequest,
     Claim,
-    DecisionRecord,
-    Delivery,
-    Episode,
     Hold,
     Lease,
     PolicyVersion,
-    Quarantined,
-    Receipt,
     Run,
     StepRecord,
     Timer,
