@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlite_utils import Database
 
 from remediator.runs.audit import AuditAction, AuditEntry, AuditRow
 from remediator.runs.episodes import Episode
@@ -294,6 +295,30 @@ async def test_the_log_is_searched_by_words(store: SqliteStore) -> None:
     await store.write(lambda tx: [tx.audit(entry(word)) for word in ("breaker open", "breaker", "closed")])
     found = await store.read(lambda reads: reads.audit_rows(Filter(search="breaker OPEN")))
     assert [row.sequence for row in found] == [1]
+
+
+async def test_plain_sqlite_utils_reads_and_searches_it(store: SqliteStore, tmp_path: Path) -> None:
+    await store.write(lambda tx: [tx.audit(entry(word)) for word in ("breaker", "closed")])
+    database = Database(tmp_path / "db.sqlite")
+    assert [row["sequence"] for row in database.table("audit").search("breaker")] == [1]
+    assert {"open_episodes", "run_history", "waiting_for_approval", "why_blocked"} <= {*database.view_names()}
+    assert {key.other_table for key in database.table("runs").foreign_keys} == {
+        "episodes",
+        "admissions",
+        "runs",
+    }
+    database.close()
+
+
+def test_a_migration_is_one_transaction() -> None:
+    database = Database(memory=True)
+    database.conn.isolation_level = None
+    database.execute("BEGIN IMMEDIATE")
+    MIGRATIONS[0](database)
+    assert database.conn.in_transaction
+    database.execute("ROLLBACK")
+    assert database.table_names() == []
+    database.close()
 
 
 async def test_locks_are_taken_all_or_none(store: SqliteStore) -> None:

@@ -7,12 +7,18 @@ from collections.abc import Callable
 from sqlite_utils import Database
 
 from remediator.store.base import StoreCorruptError
-from remediator.store.sqlite.schema import statements
+from remediator.store.sqlite.schema import INDEXES, SEARCHED, TRIGGERS, VIEWS, tables
 
 
 def _first(database: Database) -> None:
-    for statement in statements():
+    for statement in tables():
         database.execute(statement)
+    # Datasette finds the search by its name and offers it.
+    database.table("audit").enable_fts(SEARCHED, fts_version="FTS5")
+    for statement in (*INDEXES, *TRIGGERS.values()):
+        database.execute(statement)
+    for name, select in VIEWS.items():
+        database.create_view(name, select)
 
 
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (_first,)

@@ -63,7 +63,7 @@ def audit_page(connection: sqlite3.Connection, where: Filter) -> list[AuditRow]:
     """Return a page of the audit log."""
     clauses, values = page_clauses(where, {*_AUDIT_FIELDS}, "sequence", "at")
     if where.search is not None:
-        clauses += " AND sequence IN (SELECT rowid FROM audit_search WHERE audit_search MATCH ?)"
+        clauses += " AND sequence IN (SELECT rowid FROM audit_fts WHERE audit_fts MATCH ?)"
         values.append(_words(where.search))
     direction = "DESC" if where.order is Order.NEWEST else "ASC"
     sql = f"SELECT {AUDIT_COLUMNS} FROM audit WHERE {clauses} ORDER BY sequence {direction} LIMIT ?"

@@ -44,7 +44,7 @@ _OTHER_TABLES = (
     """CREATE TABLE breaker_closings (
          id INTEGER PRIMARY KEY, at TEXT NOT NULL, policy TEXT NOT NULL, actor TEXT NOT NULL)""",
 )
-_INDEXES = (
+INDEXES = (
     "CREATE UNIQUE INDEX one_open_episode ON episodes(source, fingerprint) WHERE closed_at IS NULL",
     "CREATE INDEX episodes_closed ON episodes(source, fingerprint, closed_at)",
     "CREATE UNIQUE INDEX one_admission ON admissions(episode_id, policy)",
@@ -81,39 +81,39 @@ TRIGGERS = {
     "audit_no_delete": """CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
          WHEN OLD.sequence > (SELECT COALESCE(MAX(sequence), 0) FROM audit_checkpoints) BEGIN
          SELECT RAISE(ABORT, 'the audit log is append-only; prune archives up to a checkpoint'); END""",
-    "audit_search_insert": """CREATE TRIGGER audit_search_insert AFTER INSERT ON audit BEGIN
-         INSERT INTO audit_search(rowid, actor, action, source, alertname, policy, target, detail)
+    "audit_fts_insert": """CREATE TRIGGER audit_fts_insert AFTER INSERT ON audit BEGIN
+         INSERT INTO audit_fts(rowid, actor, action, source, alertname, policy, target, detail)
          VALUES (NEW.sequence, NEW.actor, NEW.action, NEW.source, NEW.alertname, NEW.policy, NEW.target,
                  NEW.detail); END""",
 }
-_SEARCH = """CREATE VIRTUAL TABLE audit_search USING fts5(
-  actor, action, source, alertname, policy, target, detail, content='audit', content_rowid='sequence')"""
-_VIEWS = (
-    """CREATE VIEW open_episodes AS
-         SELECT id, source, alertname, opened_at, last_seen_at, suppressed, acknowledged_by, labels
-         FROM episodes WHERE closed_at IS NULL""",
-    """CREATE VIEW run_history AS
-         SELECT runs.id, runs.kind, runs.policy, runs.target, runs.state, runs.reason, runs.detail,
-                runs.option, runs.lease, episodes.alertname, runs.created_at, runs.started_at,
-                runs.finished_at, runs.actor
-         FROM runs LEFT JOIN episodes ON episodes.id = runs.episode_id""",
-    """CREATE VIEW waiting_for_approval AS
-         SELECT runs.id AS run_id, runs.policy, runs.target, approvals.option, approvals.asked,
-                approvals.count, approvals.requested_at, approvals.expires_at, approvals.plan_hash
-         FROM approvals JOIN runs ON runs.id = approvals.run_id WHERE approvals.state = 'pending'""",
-    """CREATE VIEW why_blocked AS
-         SELECT admissions.policy, admissions.target, admissions.reason, episodes.alertname,
-                episodes.opened_at, timers.due_at AS next_look_at
-         FROM admissions JOIN episodes ON episodes.id = admissions.episode_id
-         LEFT JOIN timers ON timers.kind = 'decide' AND timers.subject_id = admissions.id
-         WHERE admissions.outcome = 'blocked' AND admissions.done = 0""",
-)
+SEARCHED = ("actor", "action", "source", "alertname", "policy", "target", "detail")
+"""Columns of the audit log that its full text search covers."""
+VIEWS = {
+    "open_episodes": """
+        SELECT id, source, alertname, opened_at, last_seen_at, suppressed, acknowledged_by, labels
+        FROM episodes WHERE closed_at IS NULL""",
+    "run_history": """
+        SELECT runs.id, runs.kind, runs.policy, runs.target, runs.state, runs.reason, runs.detail,
+               runs.option, runs.lease, episodes.alertname, runs.created_at, runs.started_at,
+               runs.finished_at, runs.actor
+        FROM runs LEFT JOIN episodes ON episodes.id = runs.episode_id""",
+    "waiting_for_approval": """
+        SELECT runs.id AS run_id, runs.policy, runs.target, approvals.option, approvals.asked,
+               approvals.count, approvals.requested_at, approvals.expires_at, approvals.plan_hash
+        FROM approvals JOIN runs ON runs.id = approvals.run_id WHERE approvals.state = 'pending'""",
+    "why_blocked": """
+        SELECT admissions.policy, admissions.target, admissions.reason, episodes.alertname,
+               episodes.opened_at, timers.due_at AS next_look_at
+        FROM admissions JOIN episodes ON episodes.id = admissions.episode_id
+        LEFT JOIN timers ON timers.kind = 'decide' AND timers.subject_id = admissions.id
+        WHERE admissions.outcome = 'blocked' AND admissions.done = 0""",
+}
+"""What people look at, for whoever opens the database with Datasette or sqlite-utils."""
 
 
-def statements() -> list[str]:
-    """Return everything that makes an empty database into this one, in order."""
-    tables = [_create(table) for table in TABLES.values()]
-    return [*tables, *_OTHER_TABLES, _SEARCH, *_INDEXES, *TRIGGERS.values(), *_VIEWS]
+def tables() -> list[str]:
+    """Return the statements that make the tables."""
+    return [*(_create(table) for table in TABLES.values()), *_OTHER_TABLES]
 
 
 def _create(table: Table[object]) -> str:
