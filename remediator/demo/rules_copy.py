@@ -61,7 +61,7 @@ def policy_copy(document: Any, factor: float) -> Any:
 def retarget(document: Any, targets: Mapping[str, str]) -> Any:
     """Point a Prometheus configuration at other addresses, by job; jobs without one are left out."""
     jobs = [
-        {**job, "static_configs": [{"targets": [targets[job["job_name"]]]}]}
+        {"job_name": job["job_name"], "static_configs": [{"targets": [targets[job["job_name"]]]}]}
         for job in document["scrape_configs"]
         if job["job_name"] in targets
     ]

@@ -18,7 +18,7 @@ _WITHIN_SECONDS = 118
 
 def _left_over(folder: str) -> list[str]:
     """Return the command lines of processes that still run for a demo."""
-    done = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    done = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True)
     return [line for line in done.stdout.splitlines() if folder in line]
 
 
@@ -28,55 +28,59 @@ def _folder(output: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize(
-    "no_prometheus", [True, pytest.param(False, marks=pytest.mark.real)], ids=["stand-in", "real"]
-)
-def test_from_the_crash_to_the_verified_audit_log(no_prometheus: bool) -> None:
-    if not no_prometheus and find_binaries() is None:
-        pytest.skip("prometheus and prometheus-alertmanager are not installed")
-    command = [*_DEMO, "--no-prometheus"] if no_prometheus else _DEMO
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_WITHIN_SECONDS)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert ("a stand-in evaluates" if no_prometheus else "a real Prometheus") in done.stdout
-    assert "times divided by 30" in done.stdout
-    stages = [line.split()[2] for line in done.stdout.splitlines() if re.match(r" *\d+\.\d s  ", line)]
+def _check_story(output: str) -> None:
+    stages = [line.split()[2] for line in output.splitlines() if re.match(r" *\d+\.\d s  ", line)]
     order = [stage for stage in dict.fromkeys(stages) if stage != "meanwhile"]
     assert order == ["broken", "received", "decided", "acted", "verified", "resolved", "reverted"]
-    assert "restart-pms-command: did not work" in done.stdout
-    assert "the agent serves guests from qloapps again" in done.stdout
-    assert "remediator audit verify: The audit log is whole" in done.stdout
+    assert "times divided by 30" in output
+    assert "restart-pms-command: did not work" in output
+    assert "the agent serves guests from qloapps again" in output
+    assert "remediator audit verify: The audit log is whole" in output
+
+
+@pytest.mark.real
+def test_with_a_real_prometheus_and_alertmanager() -> None:
+    if find_binaries() is None:
+        pytest.skip("prometheus and prometheus-alertmanager are not installed")
+    done = subprocess.run(_DEMO, capture_output=True, text=True, timeout=_WITHIN_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Alerts come from a real Prometheus and Alertmanager" in done.stdout
+    _check_story(done.stdout)
     folder = _folder(done.stdout)
     assert _left_over(folder) == []
     assert not Path(folder).exists()
 
 
+def test_with_the_stand_in_and_kept_until_it_is_told_to_stop() -> None:
+    demo = subprocess.Popen([*_DEMO, "--no-prometheus", "--keep"], stdout=subprocess.PIPE, text=True)
+    output = _read_until(demo, "/admin/break")
+    assert "a stand-in evaluates the same rules" in output
+    _check_story(output)
+    assert any("remediator serve" in line for line in _left_over(_folder(output)))
+    _stop(demo, signal.SIGINT)
+    assert demo.returncode == 0
+    assert _left_over(_folder(output)) == []
+
+
 def test_leaves_nothing_behind_when_it_is_stopped_in_the_middle() -> None:
     demo = subprocess.Popen([*_DEMO, "--no-prometheus"], stdout=subprocess.PIPE, text=True)
-    assert demo.stdout is not None
-    said = []
-    for line in demo.stdout:
-        said.append(line)
-        if "crashes" in line:
-            break
-    demo.send_signal(signal.SIGTERM)
-    said += demo.stdout.readlines()
-    demo.stdout.close()
-    assert demo.wait(timeout=30) == 130
-    assert _left_over(_folder("".join(said))) == []
+    output = _read_until(demo, "crashes")
+    _stop(demo, signal.SIGTERM)
+    assert demo.returncode == 130
+    assert _left_over(_folder(output)) == []
 
 
-def test_kept_it_stays_until_it_is_told_to_stop() -> None:
-    demo = subprocess.Popen([*_DEMO, "--no-prometheus", "--keep"], stdout=subprocess.PIPE, text=True)
+def _read_until(demo: subprocess.Popen[str], wanted: str) -> str:
+    """Read what it says up to a line, or to the end if that never comes."""
     assert demo.stdout is not None
-    said = []
+    said = ""
     for line in demo.stdout:
-        said.append(line)
-        if "/admin/break" in line:
+        said += line
+        if wanted in line:
             break
-    folder = _folder("".join(said))
-    assert any("remediator serve" in line for line in _left_over(folder))
-    demo.send_signal(signal.SIGINT)
-    demo.stdout.read()
-    demo.stdout.close()
-    assert demo.wait(timeout=30) == 0
-    assert _left_over(folder) == []
+    return said
+
+
+def _stop(demo: subprocess.Popen[str], number: signal.Signals) -> None:
+    demo.send_signal(number)
+    demo.communicate(timeout=30)

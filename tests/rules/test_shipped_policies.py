@@ -1,0 +1,157 @@
+"""The policies that ship load wherever they are served, and act on nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from remediator.actions.catalog import ActionClients, build_actions
+from remediator.clients.process import ProcessRunner
+from remediator.clock import SystemClock
+from remediator.demo.rules_copy import policy_copy
+from remediator.errors import Severity
+from remediator.guards.catalog import configurable_guards
+from remediator.policy.catalog import Catalog
+from remediator.policy.loaded import PolicySet
+from remediator.policy.loader import load_policies
+from remediator.settings_file import load_settings
+from remediator.yaml_source import read_yaml_file
+
+_ROOT = Path(__file__).parents[2]
+_POLICIES = _ROOT / "policies"
+_PMS = "pms-circuit-breaker-open"
+
+
+async def _load(config: Path | None, folder: Path = _POLICIES) -> PolicySet:
+    settings = load_settings(config)
+    clients = ActionClients.of(settings, ProcessRunner())
+    try:
+        guards = {name: guard.params for name, guard in configurable_guards().items()}
+        catalog = Catalog(guards=guards, actions=build_actions(settings, clients, SystemClock()))
+        return load_policies(folder, catalog, settings, now=datetime.now(UTC))
+    finally:
+        await clients.close()
+
+
+def _available(policies: PolicySet, name: str) -> list[str]:
+    policy = policies.policies[name]
+    return [one.name for one in policy.document.options if one.name not in policy.unavailable]
+
+
+async def test_with_no_inventory_at_all_nothing_is_available() -> None:
+    policies = await _load(None)
+    assert len(policies.policies) == len(list(_POLICIES.glob("*.yaml")))
+    assert all(_available(policies, name) == [] for name in policies.policies)
+    assert {problem.severity for problem in policies.warnings} == {Severity.WARNING}
+
+
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        (
+            "remediator.example.yaml",
+            [
+                "reset-breaker",
+                "restart-pms-container",
+                "restart-pms-command",
+                "mock-failover",
+                "mock-failover-fly",
+            ],
+        ),
+        ("demo/remediator.yaml", ["reset-breaker", "restart-pms-command", "mock-failover"]),
+        ("demo/remediator.compose.yaml", ["reset-breaker", "restart-pms-container", "mock-failover"]),
+    ],
+)
+async def test_the_ladder_is_what_the_inventory_makes_available(config: str, options: list[str]) -> None:
+    assert _available(await _load(_ROOT / config), _PMS) == options
+
+
+async def test_the_example_has_everything_but_the_right_to_recreate_containers() -> None:
+    policies = await _load(_ROOT / "remediator.example.yaml")
+    missing = {name: dict(policy.unavailable) for name, policy in policies.policies.items()}
+    assert {name: lacks for name, lacks in missing.items() if lacks} == {
+        _PMS: {"mock-failover-container": "docker.recreate"}
+    }
+
+
+async def test_divided_copies_load_as_well(tmp_path: Path) -> None:
+    for path in _POLICIES.glob("*.yaml"):
+        copy = policy_copy(read_yaml_file(path).data, 10)
+        (tmp_path / path.name).write_text(yaml.safe_dump(copy, sort_keys=False), encoding="utf-8")
+    shipped = await _load(_ROOT / "demo/remediator.yaml")
+    copied = await _load(_ROOT / "demo/remediator.yaml", tmp_path)
+    for name in shipped.policies:
+        assert _available(copied, name) == _available(shipped, name)
+
+
+async def test_policies_query_recorded_names_only() -> None:
+    recording = yaml.safe_load((_ROOT / "prometheus/recording.yml").read_text(encoding="utf-8"))
+    recorded = {rule["record"] for group in recording["groups"] for rule in group["rules"]}
+    policies = await _load(_ROOT / "remediator.example.yaml")
+    for policy in policies.policies.values():
+        for query in policy.queries:
+            names = set(re.findall(r"\b[a-z_]+(?::[a-z0-9_]+)+\b", query))
+            assert names, query
+            assert names <= recorded, query
+            assert "[" not in query, query
+
+
+def _options(path: Path) -> Iterator[Any]:
+    for option in read_yaml_file(path).data["options"]:
+        yield pytest.param(option, id=f"{path.stem}-{option['name']}")
+
+
+@pytest.mark.parametrize(
+    "option", [one for path in sorted(_POLICIES.glob("*.yaml")) for one in _options(path)]
+)
+def test_what_restarts_the_agent_or_blocks_somebody_asks_first(option: Any) -> None:
+    uses = {step["uses"] for step in option["steps"]}
+    commands = {step["with"].get("command") for step in option["steps"]}
+    asks = bool(uses & {"docker.env"}) or "block-address" in commands or option["name"] == "mock-failover-fly"
+    assert ("approval" in option) == asks
+
+
+@pytest.mark.parametrize("path", sorted(_POLICIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_policy_is_owned_has_a_runbook_and_limits_itself(path: Path) -> None:
+    policy = read_yaml_file(path).data
+    assert policy["owner"]
+    assert (_ROOT / policy["runbook_url"]).is_file()
+    guards = [next(iter(guard)) for guard in policy["guards"]]
+    assert {"cooldown", "rate_limit", "promql", "not_firing", "failure_breaker", "concurrency"} <= set(guards)
+    assert guards.count("rate_limit") == 2
+
+
+@pytest.mark.parametrize("config", ["remediator.example.yaml", "demo/remediator.yaml"])
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("203.0.113.9", True),
+        ("2001:db8::1", True),
+        ("203.0.113.9; reboot", False),
+        ("--all", False),
+        ("203.0.113.0/8", False),
+        ("", False),
+    ],
+)
+async def test_only_an_address_can_be_blocked(config: str, address: str, *, allowed: bool) -> None:
+    settings = load_settings(_ROOT / config)
+    clients = ActionClients.of(settings, ProcessRunner())
+    run = build_actions(settings, clients, SystemClock())["command.run"]
+    params = run.params.model_validate({"command": "block-address", "params": {"address": address}})
+    await clients.close()
+    assert (run.refuse(params) is None) == allowed
+
+
+def test_the_demo_needs_nothing_that_a_fresh_machine_lacks() -> None:
+    settings = load_settings(_ROOT / "demo/remediator.yaml")
+    assert settings.docker is None
+    assert settings.compose is None
+    assert settings.fly is None
+    assert settings.commands is not None
+    assert {command.argv[0] for command in settings.commands.values()} == {"python"}
