@@ -46,6 +46,8 @@ options:
 FINGERPRINTS = ("f1", "f2", "f3")
 EVENTS = st.one_of(
     st.tuples(st.just("fire"), st.sampled_from(FINGERPRINTS)),
+    st.tuples(st.just("flap"), st.sampled_from(FINGERPRINTS)),
+    st.tuples(st.just("flap"), st.sampled_from(FINGERPRINTS)),
     st.tuples(st.just("resolve"), st.sampled_from(FINGERPRINTS)),
     st.tuples(st.just("pass"), st.sampled_from(["5", "40", "150"])),
     st.tuples(st.just("works"), st.sampled_from(["yes", "no"])),
@@ -54,7 +56,7 @@ EVENTS = st.one_of(
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(EVENTS, min_size=3, max_size=25))
+@given(st.lists(EVENTS, min_size=10, max_size=30))
 def test_the_promises_hold(events: list[tuple[str, str]]) -> None:
     asyncio.run(_live_through(events))
 
@@ -78,6 +80,12 @@ async def _apply(world: World, event: str, value: str) -> None:
         await world.fire("Broken", fingerprint=value, thing=f"t{value}")
     elif event == "resolve":
         await world.resolve("Broken", fingerprint=value, thing=f"t{value}")
+    elif event == "flap":
+        for _ in range(3):
+            await _apply(world, "fire", value)
+            await _apply(world, "pass", "40")
+            await _apply(world, "resolve", value)
+            await _apply(world, "pass", "5")
     elif event == "pass":
         await world.pass_time(timedelta(seconds=int(value)))
     elif event == "works":
