@@ -47,8 +47,13 @@ def serve(settings: Settings, config_path: Path | None, *, held: bool = False) -
     """
     redactor = Redactor(secret_references(settings))
     configure_logging(redactor=redactor)
-    asyncio.run(_serve(with_admin_token(settings, print), config_path, redactor, held=held))
+    asyncio.run(_serve(with_admin_token(settings, _tell_at_once), config_path, redactor, held=held))
     return 0
+
+
+def _tell_at_once(text: str) -> None:
+    # Piped output is buffered; a token that shows up only when the server stops is of no use.
+    print(text, flush=True)  # noqa: T201  meant for whoever starts it, and never for the log
 
 
 async def _serve(settings: Settings, config_path: Path | None, redactor: Redactor, *, held: bool) -> None:
