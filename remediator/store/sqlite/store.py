@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import logging
 import os
 import queue
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -18,13 +18,13 @@ from sqlite_utils import Database
 
 from remediator.runs.audit import AuditRow, ChainFault
 from remediator.store.base import Reads, StoreCorruptError, StoreUnavailableError, Tx
+from remediator.store.sqlite.failures import of_database
 from remediator.store.sqlite.migrations import migrate
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.verify import verify_audit
 from remediator.store.sqlite.writer import Writer
 
 T = TypeVar("T")
-_LOG = logging.getLogger("remediator.store")
 
 _READERS = 4
 Listener = Callable[[Sequence[AuditRow]], None]
@@ -72,10 +72,11 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        await self._writer.close()
         await asyncio.to_thread(self._pool.shutdown)
         while not self._readers.empty():
             self._readers.get().close()
+        # Last, for the last one to close tidies the write-ahead log into the database.
+        await self._writer.close()
         os.close(self._lock)
 
     def _read(self, work: Callable[[Reads], T]) -> T:
@@ -86,14 +87,19 @@ class SqliteStore:
                 return work(SqliteReads(connection))
             finally:
                 connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            raise StoreUnavailableError(f"the database can't be read now: {error}") from error
+        except sqlite3.Error as error:
+            failure = of_database(error)
+            if failure is None:
+                raise
+            raise failure from error
         finally:
             self._readers.put(connection)
 
     def _committed(self, rows: Sequence[AuditRow]) -> None:
-        for listener in self._listeners:
-            self._loop.call_soon_threadsafe(listener, rows)
+        # A loop that has ended has nobody to tell; what is queued is still to be committed.
+        with suppress(RuntimeError):
+            for listener in self._listeners:
+                self._loop.call_soon_threadsafe(listener, rows)
 
 
 async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=1)) -> SqliteStore:

@@ -8,10 +8,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from remediator.runs.audit import AuditRow
 from remediator.store.base import StoreUnavailableError, Tx
+from remediator.store.sqlite.failures import of_database
 from remediator.store.sqlite.tx import SqliteTx
 
 T = TypeVar("T")
@@ -22,17 +24,21 @@ _QUEUE_LIMIT = 10_000
 _GROUP_LIMIT = 500
 
 _Member = tuple[Callable[[SqliteTx], Any], "Future[Any]"]
+_Answer = tuple[Any, BaseException | None]
 
 
 class Writer:
     """Runs transactions. Whatever queued while the last commit ran goes into the next group."""
 
     def __init__(
-        self, connection: sqlite3.Connection, committed: Callable[[Sequence[AuditRow]], None]
+        self,
+        connection: sqlite3.Connection,
+        committed: Callable[[Sequence[AuditRow]], None],
+        queue_limit: int = _QUEUE_LIMIT,
     ) -> None:
         self._connection = connection
         self._committed = committed
-        self._queue: queue.Queue[_Member | None] = queue.Queue(_QUEUE_LIMIT)
+        self._queue: queue.Queue[_Member | None] = queue.Queue(queue_limit)
         self._thread = threading.Thread(target=self._work, name="sqlite-writer", daemon=True)
         self._closed = False
         self._thread.start()
@@ -60,7 +66,8 @@ class Writer:
     def _work(self) -> None:
         while (first := self._queue.get()) is not None:
             group, last = self._gather(first)
-            self._commit(group)
+            # From here on nobody can cancel them.
+            self._commit([member for member in group if member[1].set_running_or_notify_cancel()])
             if last:
                 break
         self._connection.close()
@@ -78,47 +85,47 @@ class Writer:
         return group, False
 
     def _commit(self, group: Sequence[_Member]) -> None:
-        done: list[tuple[Future[Any], Any]] = []
+        answers: list[_Answer] = []
         audited: list[AuditRow] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for work, future in group:
-                self._run_member(work, future, done, audited)
+            answers.extend(self._run_member(work, audited) for work, _ in group)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._fail(group, error)
             return
         if audited:
             self._committed(audited)
-        for future, result in done:
-            future.set_result(result)
+        # Refusals wait for the commit as well: they may rest on what another member wrote.
+        for (_, future), (result, refusal) in zip(group, answers, strict=True):
+            if refusal is None:
+                future.set_result(result)
+            else:
+                future.set_exception(refusal)
 
-    def _run_member(
-        self,
-        work: Callable[[SqliteTx], Any],
-        future: Future[Any],
-        done: list[tuple[Future[Any], Any]],
-        audited: list[AuditRow],
-    ) -> None:
+    def _run_member(self, work: Callable[[SqliteTx], Any], audited: list[AuditRow]) -> _Answer:
         """Run one member in a savepoint: what it raises takes no other member along."""
         tx = SqliteTx(self._connection)
         self._connection.execute("SAVEPOINT member")
         try:
             result = work(tx)
-        except sqlite3.OperationalError:
-            raise  # the database itself: the whole group has to come again
-        except Exception as error:  # noqa: BLE001  handed to whoever asked
+        except BaseException as error:  # handed to whoever asked; the writer outlives it
+            if isinstance(error, sqlite3.Error) and of_database(error) is not None:
+                raise  # not this member's fault: the whole group has to come again
+            # Where SQLite gave the transaction up by itself there is no such savepoint,
+            # and the error says so for the whole group.
             self._connection.execute("ROLLBACK TO member")
             self._connection.execute("RELEASE member")
-            future.set_exception(error)
-            return
+            return None, error
         self._connection.execute("RELEASE member")
-        done.append((future, result))
         audited.extend(tx.audited)
+        return result, None
 
     def _fail(self, group: Sequence[_Member], error: sqlite3.Error) -> None:
         if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
         for _, future in group:
-            if not future.done():
-                future.set_exception(StoreUnavailableError(f"the database can't commit now: {error}"))
+            future.set_exception(
+                of_database(error) or StoreUnavailableError(f"the database can't commit now: {error}")
+            )

@@ -1,0 +1,208 @@
+"""One commit for many: who shares it, whose failure it is, and when each of them hears."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remediator.runs.audit import AuditRow
+from remediator.store.base import StoreCorruptError, StoreUnavailableError, Tx
+from remediator.store.sqlite.store import SqliteStore, open_store
+from remediator.store.sqlite.tx import SqliteTx
+from remediator.store.sqlite.writer import Writer
+from tests.store.samples import another, entry, episode, noting
+
+
+class Gate:
+    """Work that keeps the writer busy until it is let go, so that others queue behind it."""
+
+    def __init__(self) -> None:
+        self._entered = threading.Event()
+        self._open = threading.Event()
+
+    def __call__(self, tx: Tx) -> None:
+        self._entered.set()
+        self._open.wait(10)
+
+    async def entered(self) -> None:
+        await asyncio.to_thread(self._entered.wait, 10)
+
+    def let_go(self) -> None:
+        self._open.set()
+
+
+def connection_of(tx: Tx) -> sqlite3.Connection:
+    assert isinstance(tx, SqliteTx)
+    return tx._connection
+
+
+async def grouped(
+    write: Callable[[Callable[[Tx], Any]], Any], works: Sequence[Callable[[Tx], Any]]
+) -> list[Any]:
+    """Write all of them in one group."""
+    gate = Gate()
+    first = asyncio.ensure_future(write(gate))
+    await gate.entered()
+    others = asyncio.gather(*map(write, works), return_exceptions=True)
+    await asyncio.sleep(0)  # each has queued by the time this returns
+    gate.let_go()
+    await first
+    return await others
+
+
+def kinds(results: Sequence[Any]) -> list[str]:
+    return [type(result).__name__ for result in results]
+
+
+async def test_what_queued_meanwhile_shares_one_commit(store: SqliteStore) -> None:
+    commits: list[int] = []
+    store.on_commit(lambda rows: commits.append(len(rows)))
+    await grouped(store.write, [noting(str(number)) for number in range(50)])
+    assert commits == [50]
+
+
+def _wrong_statement(tx: Tx) -> None:
+    connection_of(tx).execute("SELECT no_such_column FROM runs")
+
+
+def _refused_twice(tx: Tx) -> None:
+    tx.add(episode("same"))
+    tx.add(episode("same"))
+
+
+def _cancelled(tx: Tx) -> None:
+    tx.audit(entry("lost"))
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("failing", "error"),
+    [
+        (_wrong_statement, "OperationalError"),
+        (_refused_twice, "ConflictError"),
+        (_cancelled, "CancelledError"),
+    ],
+)
+async def test_a_members_own_failure_is_its_own(
+    store: SqliteStore, failing: Callable[[Tx], None], error: str
+) -> None:
+    results = await grouped(store.write, [noting("a"), failing, noting("b")])
+    assert kinds(results) == ["AuditRow", error, "AuditRow"]
+    assert await store.verify_audit() is None
+    assert await store.read(lambda reads: reads.open_episode("default", "same")) is None
+
+
+async def test_a_refusal_that_rests_on_a_lost_commit_is_not_told(store: SqliteStore) -> None:
+    def fill(tx: Tx) -> None:
+        connection = connection_of(tx)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        for _ in range(50):
+            tx.audit(entry("x" * 4000))
+
+    opening: Callable[[Tx], Any] = lambda tx: tx.add(episode("f"))  # noqa: E731
+    results = await grouped(store.write, [opening, opening, fill])
+    # Told `conflict`, the second would believe in an episode that was never committed.
+    assert kinds(results) == ["StoreUnavailableError"] * 3
+    assert await store.read(lambda reads: reads.open_episode("default", "f")) is None
+
+
+async def test_listeners_hear_nothing_of_a_group_that_failed(store: SqliteStore, path: Path) -> None:
+    seen: list[AuditRow] = []
+    store.on_commit(seen.extend)
+    with another(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailableError, match="locked"):
+            await store.write(noting("never"))
+        other.execute("ROLLBACK")
+    await store.write(noting("then"))
+    await asyncio.sleep(0)
+    assert [row.detail for row in seen] == ['{"text":"then"}']
+
+
+async def test_a_listener_hears_before_the_writer_goes_on(store: SqliteStore) -> None:
+    seen: list[AuditRow] = []
+    store.on_commit(seen.extend)
+    row = await store.write(noting())
+    assert seen == [row]
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[sqlite3.Connection]:
+    opened = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    opened.execute("CREATE TABLE t (x)")
+    yield opened
+    opened.close()
+
+
+async def test_a_full_queue_refuses_at_once(connection: sqlite3.Connection) -> None:
+    writer = Writer(connection, lambda rows: None, queue_limit=2)
+    gate = Gate()
+    first = asyncio.ensure_future(writer.write(gate))
+    await gate.entered()
+    waiting = [asyncio.ensure_future(writer.write(lambda tx: None)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(StoreUnavailableError, match="overloaded"):
+        await writer.write(lambda tx: None)
+    gate.let_go()
+    await asyncio.gather(first, *waiting)
+    await writer.close()
+
+
+async def test_closing_finishes_what_is_queued(connection: sqlite3.Connection, path: Path) -> None:
+    writer = Writer(connection, lambda rows: None)
+    gate = Gate()
+    tasks = [asyncio.ensure_future(writer.write(gate))]
+    await gate.entered()
+    tasks += [asyncio.ensure_future(writer.write(_insert)) for _ in range(600)]
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(writer.close())
+    gate.let_go()
+    await asyncio.gather(*tasks)
+    await closing
+    with pytest.raises(StoreUnavailableError, match="closed"):
+        await writer.write(_insert)
+    with another(path) as other:
+        assert other.execute("SELECT count(*) FROM t").fetchone() == (600,)
+
+
+def _insert(tx: Tx) -> None:
+    connection_of(tx).execute("INSERT INTO t VALUES (1)")
+
+
+async def test_damage_met_while_reading_is_told_as_such(store: SqliteStore, path: Path) -> None:
+    for _ in range(20):
+        await store.write(noting("x" * 400))
+    with another(path) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        root = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'audit'").fetchone()[0]
+        size = other.execute("PRAGMA page_size").fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    with pytest.raises(StoreCorruptError, match="damaged"):
+        await store.read(lambda reads: reads.audit_head())
+
+
+def test_a_loop_that_ended_leaves_the_rest_to_be_committed(path: Path) -> None:
+    gate = Gate()
+
+    async def leave_early() -> SqliteStore:
+        store = await open_store(path)
+        store.on_commit(lambda rows: None)
+        for work in (gate, noting("queued")):
+            asyncio.ensure_future(store.write(work))  # noqa: RUF006  given up on, as a loop that ends does
+        await gate.entered()
+        return store
+
+    store = asyncio.run(leave_early())
+    gate.let_go()
+    asyncio.run(store.close())
+    with another(path) as other:
+        assert other.execute("SELECT detail FROM audit").fetchall() == [('{"text":"queued"}',)]
