@@ -1,4 +1,4 @@
-"""Makes text from outside safe to print: no control characters, no invisible or direction-changing ones."""
+"""Makes text from outside safe: to print (no control or invisible characters, none that turn it), to keep."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ def one_line(text: str) -> str:
 def lines(text: str) -> str:
     """Like `one_line`, but keep newlines and tabs; for text that is meant to have several lines."""
     return "\n".join("\t".join(one_line(part) for part in line.split("\t")) for line in text.split("\n"))
+
+
+def whole(text: str) -> str:
+    """Replace half surrogate pairs: JSON can spell them, but no file, database or socket takes them."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _escape(character: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from remediator.plain_text import whole
 
 GENESIS_HASH = "0" * 64
 
@@ -92,37 +94,28 @@ class AuditRow:
 
 def chain(entry: AuditEntry, sequence: int, previous_hash: str) -> AuditRow:
     """Turn an entry into the row that follows `previous_hash`."""
-    at = entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    detail = json.dumps(entry.detail, sort_keys=True, separators=(",", ":"))
-    fields = (
-        sequence,
-        at,
-        entry.actor,
-        str(entry.action),
-        entry.source,
-        entry.alertname,
-        entry.policy,
-        entry.target,
-        entry.episode_id,
-        entry.run_id,
-        detail,
-        previous_hash,
-    )
-    return AuditRow(
+    # Not escaped to ASCII: people read and search it in their own language.
+    detail = json.dumps(entry.detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    row = AuditRow(
         sequence=sequence,
-        at=at,
-        actor=entry.actor,
+        at=entry.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        actor=whole(entry.actor),
         action=str(entry.action),
-        source=entry.source,
-        alertname=entry.alertname,
-        policy=entry.policy,
-        target=entry.target,
+        source=_whole(entry.source),
+        alertname=_whole(entry.alertname),
+        policy=_whole(entry.policy),
+        target=_whole(entry.target),
         episode_id=entry.episode_id,
         run_id=entry.run_id,
-        detail=detail,
+        detail=whole(detail),
         previous_hash=previous_hash,
-        hash=_digest(fields),
+        hash="",
     )
+    return replace(row, hash=row_hash(row))
+
+
+def _whole(text: str | None) -> str | None:
+    return None if text is None else whole(text)
 
 
 def row_hash(row: AuditRow) -> str:

@@ -108,7 +108,7 @@ class Reads(Protocol):
         ...
 
     def last_late_receipt(self, source: str, fingerprint: str, since: datetime) -> Receipt | None:
-        """Return the newest receipt handled as `late` for an identity, received after `since`."""
+        """Return the newest receipt handled as `late` for an identity, received at `since` or after."""
         ...
 
     def admission(self, episode_id: int, policy: str) -> Admission | None:

@@ -29,7 +29,7 @@ from remediator.store.base import (
     StoreUnavailableError,
     Tx,
 )
-from remediator.store.sqlite.migrations import MIGRATIONS
+from remediator.store.sqlite.migrations import VERSION, create
 from remediator.store.sqlite.rows import TABLES
 from remediator.store.sqlite.store import SqliteStore, open_store, verify_database
 
@@ -234,7 +234,7 @@ async def test_a_newer_schema_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "db.sqlite"
     await (await open_store(path)).close()
     with raw(path) as other:
-        other.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        other.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(StoreCorruptError, match="newer remediator"):
         await open_store(path)
 
@@ -310,11 +310,11 @@ async def test_plain_sqlite_utils_reads_and_searches_it(store: SqliteStore, tmp_
     database.close()
 
 
-def test_a_migration_is_one_transaction() -> None:
+def test_a_database_is_made_in_one_transaction() -> None:
     database = Database(memory=True)
     database.conn.isolation_level = None
     database.execute("BEGIN IMMEDIATE")
-    MIGRATIONS[0](database)
+    create(database)
     assert database.conn.in_transaction
     database.execute("ROLLBACK")
     assert database.table_names() == []

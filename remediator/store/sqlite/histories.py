@@ -7,10 +7,10 @@ from datetime import datetime
 
 from remediator.runs.history import Finish, History, LiveRun, Start, Waiting
 from remediator.runs.records import Claim, Hold, Lease
-from remediator.runs.states import TERMINAL, RunState
+from remediator.runs.states import RunState
+from remediator.store.sqlite.schema import NOT_TERMINAL
 
-_TERMINAL = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
-_LIVE = "'running', 'verifying', 'reverting'"
+_LOCKING = "state IN ('running', 'verifying', 'reverting')"
 
 
 def history_of(
@@ -55,7 +55,7 @@ def _shadow_starts(connection: sqlite3.Connection, since: str) -> tuple[Start, .
 def _finishes(connection: sqlite3.Connection, since: str) -> tuple[Finish, ...]:
     rows = connection.execute(
         "SELECT finished_at, policy, target, id, state, relapsed_at FROM runs"
-        f" WHERE kind = 'remediation' AND finished_at >= ? AND state IN ({_TERMINAL})"
+        f" WHERE kind = 'remediation' AND finished_at >= ? AND NOT ({NOT_TERMINAL})"
         " ORDER BY finished_at DESC, id DESC",
         (since,),
     )
@@ -71,9 +71,7 @@ def _breaker_closed_at(connection: sqlite3.Connection, policy: str) -> datetime 
 
 
 def _live(connection: sqlite3.Connection) -> tuple[LiveRun, ...]:
-    rows = connection.execute(
-        f"SELECT id, policy, target, state FROM runs WHERE finished_at IS NULL AND state IN ({_LIVE})"
-    )
+    rows = connection.execute(f"SELECT id, policy, target, state FROM runs WHERE {_LOCKING} ORDER BY id")
     return tuple(LiveRun(run, policy, target, RunState(state)) for run, policy, target, state in rows)
 
 

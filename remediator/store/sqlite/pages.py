@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
+from math import inf
 from typing import Any
 
+from remediator.plain_text import whole
 from remediator.runs.audit import AuditRow
 from remediator.store.base import Filter, Order
 from remediator.store.sqlite.rows import to_text
@@ -27,6 +30,7 @@ _AUDIT_FIELDS = (
 )
 AUDIT_COLUMNS = ", ".join(_AUDIT_FIELDS)
 _BATCH = 1000
+_INTEGERS_END = 2**63
 
 
 def page_clauses(where: Filter, columns: set[str], key: str, time: str) -> tuple[str, list[Any]]:
@@ -42,11 +46,15 @@ def page_clauses(where: Filter, columns: set[str], key: str, time: str) -> tuple
         )
     clauses, values = ["1"], []
     for name, value in where.equal.items():
-        clauses.append(f"{name} IS ?")
-        values.append(_plain(value))
+        # Not `IS ?`: the indexes that leave out NULL would not serve it.
+        if value is None:
+            clauses.append(f"{name} IS NULL")
+        else:
+            clauses.append(f"{name} = ?")
+            values.append(bindable(value))
     for name, choices in where.one_of.items():
         clauses.append(f"{name} IN ({', '.join('?' * len(choices))})")
-        values.extend(_plain(choice) for choice in choices)
+        values.extend(map(bindable, choices))
     if where.since is not None:
         clauses.append(f"{time} >= ?")
         values.append(to_text(where.since))
@@ -55,7 +63,7 @@ def page_clauses(where: Filter, columns: set[str], key: str, time: str) -> tuple
         values.append(to_text(where.until))
     if where.before_id is not None:
         clauses.append(f"{key} {'<' if where.order is Order.NEWEST else '>'} ?")
-        values.append(where.before_id)
+        values.append(bindable(where.before_id))
     return " AND ".join(clauses), values
 
 
@@ -85,9 +93,16 @@ def to_audit_row(row: tuple[Any, ...]) -> AuditRow:
 
 def _words(text: str) -> str:
     """Turn whatever a person typed into plain words: FTS5's own syntax is not theirs to use."""
-    words = [word.replace('"', '""') for word in text.replace("\x00", " ").split()]
+    words = [word.replace('"', '""') for word in whole(text).replace("\x00", " ").split()]
     return " ".join(f'"{word}"' for word in words) or '""'
 
 
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, str) else value
+def bindable(value: Any) -> Any:
+    """Return a value from outside as SQLite takes it, so that what can't be there is merely not found."""
+    if isinstance(value, str):
+        return whole(str(value))
+    if isinstance(value, datetime):
+        return to_text(value)
+    if isinstance(value, int) and not -_INTEGERS_END <= value < _INTEGERS_END:
+        return inf if value > 0 else -inf  # compares with every integer as it should
+    return value

@@ -21,16 +21,13 @@ from remediator.runs.records import (
     Timer,
     Vote,
 )
-from remediator.runs.states import TERMINAL
 from remediator.store.base import Filter, Order
 from remediator.store.sqlite.histories import history_of
-from remediator.store.sqlite.pages import AUDIT_COLUMNS, audit_page, page_clauses, to_audit_row
+from remediator.store.sqlite.pages import AUDIT_COLUMNS, audit_page, bindable, page_clauses, to_audit_row
 from remediator.store.sqlite.rows import TABLES, to_text
+from remediator.store.sqlite.schema import NOT_TERMINAL, STANDING
 
 R = TypeVar("R")
-
-_TERMINAL = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
-_STANDING = "('open', 'overdue')"
 
 
 class SqliteReads:
@@ -41,7 +38,7 @@ class SqliteReads:
 
     def get(self, kind: type[R], record_id: int) -> R | None:
         """Return one record by id."""
-        return self._one(kind, "id = ?", record_id)
+        return self._one(kind, "id = ?", bindable(record_id))
 
     def select(self, kind: type[R], where: Filter) -> list[R]:
         """Return a page of records."""
@@ -80,7 +77,7 @@ class SqliteReads:
 
     def history(self, *, now: datetime, since: datetime, policy: str, shadow: bool) -> History:
         """Gather what a decision may look at."""
-        leases = self._many(Lease, f"state IN {_STANDING} ORDER BY id")
+        leases = self._many(Lease, f"{STANDING} ORDER BY id")
         return history_of(
             self._connection,
             since=to_text(since),
@@ -93,14 +90,12 @@ class SqliteReads:
 
     def live_run(self, policy: str, target: str) -> Run | None:
         """Return the remediation run of (policy, target) that is not terminal, if any."""
-        clause = (
-            f"policy = ? AND target = ? AND kind = 'remediation' AND state NOT IN ({_TERMINAL}) ORDER BY id"
-        )
+        clause = f"policy = ? AND target = ? AND kind = 'remediation' AND {NOT_TERMINAL} ORDER BY id"
         return self._one(Run, clause, policy, target)
 
     def leased_run(self, policy: str, target: str) -> Run | None:
         """Return the newest run of (policy, target) whose lease is open or overdue, if any."""
-        clause = f"policy = ? AND target = ? AND lease IN {_STANDING} ORDER BY id DESC"
+        clause = "policy = ? AND target = ? AND lease IN ('open', 'overdue') ORDER BY id DESC"
         return self._one(Run, clause, policy, target)
 
     def runs_serving(self, episode_id: int) -> list[Run]:
@@ -127,7 +122,7 @@ class SqliteReads:
 
     def open_lease(self, resource: str, attribute: str) -> Lease | None:
         """Return the open or overdue lease on an attribute."""
-        return self._one(Lease, "resource = ? AND attribute = ? AND closed_at IS NULL", resource, attribute)
+        return self._one(Lease, f"resource = ? AND attribute = ? AND {STANDING}", resource, attribute)
 
     def approval_of_run(self, run_id: int) -> ApprovalRequest | None:
         """Return a run's newest approval request."""
@@ -148,7 +143,9 @@ class SqliteReads:
 
     def due_timers(self, now: datetime, limit: int) -> list[Timer]:
         """Return due timers, lower priority number first, then older."""
-        return self._many(Timer, "due_at <= ? ORDER BY priority, due_at LIMIT ?", to_text(now), limit)
+        return self._many(
+            Timer, "due_at <= ? ORDER BY priority, due_at, subject_id LIMIT ?", to_text(now), limit
+        )
 
     def next_due_at(self) -> datetime | None:
         """Return when the earliest timer is due."""
@@ -174,18 +171,16 @@ class SqliteReads:
         """Return what gauges show."""
         states = self._connection.execute("SELECT state, count(*) FROM runs GROUP BY state").fetchall()
         leases = self._connection.execute(
-            f"SELECT policy, count(*) FROM leases WHERE state IN {_STANDING} GROUP BY policy"
+            f"SELECT policy, count(*) FROM leases WHERE {STANDING} GROUP BY policy"
         ).fetchall()
         head = self._connection.execute("SELECT max(sequence) FROM audit").fetchone()[0]
         return {"runs_in_state": dict(states), "leases_open": dict(leases), "audit": {"head": head or 0}}
 
     def _one(self, kind: type[R], clause: str, *values: Any) -> R | None:
         table = TABLES[kind]
-        sql = f"SELECT {', '.join(table.names)} FROM {table.name} WHERE {clause} LIMIT 1"
-        row = self._connection.execute(sql, values).fetchone()
+        row = self._connection.execute(f"{table.select}{clause} LIMIT 1", values).fetchone()
         return table.decode(row) if row else None
 
     def _many(self, kind: type[R], clause: str, *values: Any) -> list[R]:
         table = TABLES[kind]
-        sql = f"SELECT {', '.join(table.names)} FROM {table.name} WHERE {clause}"
-        return [table.decode(row) for row in self._connection.execute(sql, values)]
+        return [table.decode(row) for row in self._connection.execute(table.select + clause, values)]

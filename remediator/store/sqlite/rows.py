@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter
 
+from remediator.plain_text import whole
 from remediator.runs.episodes import Admission, DecisionRecord, Delivery, Episode, Quarantined, Receipt
 from remediator.runs.records import (
     ApprovalRequest,
@@ -31,7 +32,15 @@ Decode = Callable[[Any], Any]
 
 
 def to_text(moment: datetime) -> str:
-    """Write a time as fixed-width UTC text, so that text order is time order."""
+    """Write a time as fixed-width UTC text, so that text order is time order.
+
+    Raises:
+        ValueError: for a time without a zone: nobody knows when it was.
+    """
+    if moment.tzinfo is not UTC:
+        if moment.tzinfo is None:
+            raise ValueError(f"{moment} has no time zone and can't be stored")
+        moment = moment.astimezone(UTC)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -63,6 +72,12 @@ class Table(Generic[R]):
     names: tuple[str, ...]
     """Column names, in order."""
     time: str
+    select: str
+    """SELECT … WHERE, to be followed by a condition."""
+    insert: str
+    """INTO …, to follow INSERT; takes all values but the id."""
+    update: str
+    """UPDATE … WHERE, to be followed by a condition; takes all values but the id."""
 
     def encode(self, record: R) -> list[Any]:
         """Return a record's values in column order."""
@@ -96,7 +111,7 @@ def _column(field: str, hint: Any) -> Column:
         if kind is float:
             return Column(field, name, "REAL", nullable, (), _plain, _plain)
         if kind is str:
-            return Column(field, name, "TEXT", nullable, (), _plain, _plain)
+            return Column(field, name, "TEXT", nullable, (), _or_none(whole), _plain)
         if kind is datetime:
             return Column(field, name, "TEXT", nullable, (), _or_none(to_text), _or_none(from_text))
     return _json_column(field, name, kind, nullable=nullable or kind is Any)
@@ -120,7 +135,7 @@ def _or_none(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_jsonable)
+    return whole(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_jsonable))
 
 
 def _jsonable(value: Any) -> Any:
@@ -134,7 +149,18 @@ def _jsonable(value: Any) -> Any:
 def _table(name: str, kind: type[R], time: str) -> Table[R]:
     hints = get_type_hints(kind)
     columns = tuple(_column(field.name, hints[field.name]) for field in fields(kind))  # type: ignore[arg-type]
-    return Table(name, kind, columns, tuple(column.name for column in columns), time)
+    names = tuple(column.name for column in columns)
+    given = [column for column in names if column != "id"]
+    return Table(
+        name,
+        kind,
+        columns,
+        names,
+        time,
+        select=f"SELECT {', '.join(names)} FROM {name} WHERE ",
+        insert=f"INTO {name} ({', '.join(given)}) VALUES ({', '.join('?' * len(given))})",
+        update=f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in given)} WHERE ",
+    )
 
 
 TABLES: Mapping[type[Any], Table[Any]] = {

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from remediator.runs.states import TERMINAL
 from remediator.store.sqlite.rows import TABLES, Column, Table
+
+_TERMINAL = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
+# A partial index serves only the queries that say the very same, so both take it from here.
+NOT_TERMINAL = f"state NOT IN ({_TERMINAL})"
+STANDING = "state IN ('open', 'overdue')"
+"""A lease that still stands."""
 
 _REFERENCES = {
     "delivery_id": "deliveries(id)",
@@ -46,22 +53,28 @@ _OTHER_TABLES = (
 )
 INDEXES = (
     "CREATE UNIQUE INDEX one_open_episode ON episodes(source, fingerprint) WHERE closed_at IS NULL",
+    "CREATE INDEX episodes_open ON episodes(id) WHERE closed_at IS NULL",
+    "CREATE INDEX episodes_alertname ON episodes(alertname)",
     "CREATE INDEX episodes_closed ON episodes(source, fingerprint, closed_at)",
     "CREATE UNIQUE INDEX one_admission ON admissions(episode_id, policy)",
     "CREATE INDEX admissions_waiting ON admissions(reason) WHERE done = 0",
     "CREATE INDEX receipts_identity ON receipts(source, fingerprint, id)",
     "CREATE INDEX decisions_episode ON decisions(episode_id)",
     "CREATE INDEX decisions_policy ON decisions(policy, id)",
+    "CREATE INDEX decisions_run ON decisions(run_id) WHERE run_id IS NOT NULL",
     "CREATE INDEX runs_started ON runs(started_at) WHERE kind = 'remediation'",
-    "CREATE INDEX runs_finished ON runs(policy, finished_at)",
-    "CREATE INDEX runs_target ON runs(policy, target, state)",
+    "CREATE INDEX runs_finished ON runs(finished_at) WHERE kind = 'remediation'",
+    f"CREATE INDEX runs_live ON runs(policy, target) WHERE {NOT_TERMINAL}",
+    "CREATE INDEX runs_policy ON runs(policy)",
+    "CREATE INDEX runs_target ON runs(target)",
+    "CREATE INDEX runs_state ON runs(state)",
     "CREATE INDEX runs_parent ON runs(parent_run_id) WHERE parent_run_id IS NOT NULL",
-    "CREATE INDEX runs_live ON runs(state) WHERE finished_at IS NULL",
     "CREATE INDEX runs_leased ON runs(policy, target, lease) WHERE lease IS NOT NULL",
     "CREATE INDEX run_episodes_episode ON run_episodes(episode_id)",
     "CREATE INDEX steps_run ON steps(run_id, id)",
     "CREATE INDEX claims_run ON claims(run_id)",
-    "CREATE UNIQUE INDEX one_open_lease ON leases(resource, attribute) WHERE closed_at IS NULL",
+    f"CREATE UNIQUE INDEX one_open_lease ON leases(resource, attribute) WHERE {STANDING}",
+    f"CREATE INDEX leases_standing ON leases(id) WHERE {STANDING}",
     "CREATE INDEX leases_run ON leases(run_id)",
     "CREATE INDEX approvals_run ON approvals(run_id, id)",
     "CREATE UNIQUE INDEX one_vote_each ON votes(approval_id, actor)",
@@ -72,10 +85,18 @@ INDEXES = (
     "CREATE INDEX audit_run ON audit(run_id, sequence) WHERE run_id IS NOT NULL",
     "CREATE INDEX audit_episode ON audit(episode_id, sequence) WHERE episode_id IS NOT NULL",
     "CREATE INDEX audit_policy ON audit(policy, sequence) WHERE policy IS NOT NULL",
+    "CREATE INDEX audit_target ON audit(target, sequence) WHERE target IS NOT NULL",
+    "CREATE INDEX audit_alertname ON audit(alertname, sequence) WHERE alertname IS NOT NULL",
     "CREATE INDEX audit_actor ON audit(actor, sequence)",
     "CREATE INDEX audit_action ON audit(action, sequence)",
 )
 TRIGGERS = {
+    # INSERT OR REPLACE removes a row without asking the trigger for DELETE: it is refused here.
+    "audit_next_row": """CREATE TRIGGER audit_next_row BEFORE INSERT ON audit
+         WHEN NEW.sequence IS NOT 1 + max(
+           COALESCE((SELECT max(sequence) FROM audit), 0),
+           COALESCE((SELECT max(sequence) FROM audit_checkpoints), 0)) BEGIN
+         SELECT RAISE(ABORT, 'the audit log is append-only: a row goes after the last one'); END""",
     "audit_no_update": """CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
          SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
     "audit_no_delete": """CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
@@ -85,7 +106,21 @@ TRIGGERS = {
          INSERT INTO audit_fts(rowid, actor, action, source, alertname, policy, target, detail)
          VALUES (NEW.sequence, NEW.actor, NEW.action, NEW.source, NEW.alertname, NEW.policy, NEW.target,
                  NEW.detail); END""",
+    "audit_fts_delete": """CREATE TRIGGER audit_fts_delete AFTER DELETE ON audit BEGIN
+         INSERT INTO audit_fts(audit_fts, rowid, actor, action, source, alertname, policy, target, detail)
+         VALUES ('delete', OLD.sequence, OLD.actor, OLD.action, OLD.source, OLD.alertname, OLD.policy,
+                 OLD.target, OLD.detail); END""",
+    "audit_checkpoint_of_row": """CREATE TRIGGER audit_checkpoint_of_row BEFORE INSERT ON audit_checkpoints
+         WHEN NOT EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence AND hash = NEW.hash) BEGIN
+         SELECT RAISE(ABORT, 'a checkpoint names a row of the audit log and its hash'); END""",
+    "audit_checkpoint_no_update": """CREATE TRIGGER audit_checkpoint_no_update
+         BEFORE UPDATE ON audit_checkpoints BEGIN
+         SELECT RAISE(ABORT, 'checkpoints of the audit log are kept'); END""",
+    "audit_checkpoint_no_delete": """CREATE TRIGGER audit_checkpoint_no_delete
+         BEFORE DELETE ON audit_checkpoints BEGIN
+         SELECT RAISE(ABORT, 'checkpoints of the audit log are kept'); END""",
 }
+"""What keeps the audit log append-only, and its search in step. One missing is a fault of the log."""
 SEARCHED = ("actor", "action", "source", "alertname", "policy", "target", "detail")
 """Columns of the audit log that its full text search covers."""
 VIEWS = {
@@ -102,9 +137,12 @@ VIEWS = {
                approvals.count, approvals.requested_at, approvals.expires_at, approvals.plan_hash
         FROM approvals JOIN runs ON runs.id = approvals.run_id WHERE approvals.state = 'pending'""",
     "why_blocked": """
-        SELECT admissions.policy, admissions.target, admissions.reason, episodes.alertname,
-               episodes.opened_at, timers.due_at AS next_look_at
+        SELECT admissions.policy, admissions.target, admissions.reason, decisions.detail,
+               episodes.alertname, episodes.opened_at, timers.due_at AS next_look_at
         FROM admissions JOIN episodes ON episodes.id = admissions.episode_id
+        LEFT JOIN decisions ON decisions.id = (
+          SELECT max(id) FROM decisions AS latest
+          WHERE latest.episode_id = admissions.episode_id AND latest.policy = admissions.policy)
         LEFT JOIN timers ON timers.kind = 'decide' AND timers.subject_id = admissions.id
         WHERE admissions.outcome = 'blocked' AND admissions.done = 0""",
 }

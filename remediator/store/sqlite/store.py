@@ -9,7 +9,7 @@ import queue
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from remediator.runs.audit import AuditRow, ChainFault
 from remediator.store.base import Reads, StoreCorruptError, StoreUnavailableError, Tx
 from remediator.store.sqlite.failures import of_database
-from remediator.store.sqlite.migrations import migrate
+from remediator.store.sqlite.migrations import check_application, migrate
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.verify import verify_audit
 from remediator.store.sqlite.writer import Writer
@@ -106,11 +106,10 @@ async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=
     """Open a database for serving, made if it is not there.
 
     Raises:
-        StoreCorruptError: when it is damaged, not a database, or of a newer version.
-        StoreUnavailableError: when another server has it.
+        StoreCorruptError: when it is damaged, not a database, not remediator's, or of a newer version.
+        StoreUnavailableError: when another server has it, or it can't be opened.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _lock(path)
+    path, lock = await asyncio.to_thread(_locked, path)
     try:
         connection, fault = await asyncio.to_thread(_open_checked, path, busy_timeout)
     except BaseException:
@@ -119,44 +118,54 @@ async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=
     return SqliteStore(path, connection, lock, fault)
 
 
-def _lock(path: Path) -> int:
+def _locked(path: Path) -> tuple[Path, int]:
+    path = path.resolve()  # one lock for a file, by whatever way it is reached
+    path.parent.mkdir(parents=True, exist_ok=True)
     lock_path = path.with_name(path.name + ".lock")
     descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(descriptor)
         raise StoreUnavailableError(
             f"another server has {path} (it holds {lock_path}); stop it, or give this one its own database"
         ) from None
-    return descriptor
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreUnavailableError(
+            f"{lock_path} can't be locked: {error.strerror}; keep the database where files can be locked"
+        ) from error
+    return path, descriptor
 
 
 def _open_checked(path: Path, busy_timeout: timedelta) -> tuple[sqlite3.Connection, ChainFault | None]:
-    try:
-        connection = _connect(path, busy_timeout)
-        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if damage != "ok":
-            raise StoreCorruptError(_damaged(path, damage))
-        migrate(Database(connection), str(path))
-        return connection, verify_audit(connection)
-    except sqlite3.OperationalError as error:
-        raise StoreUnavailableError(f"{path} can't be opened: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise StoreCorruptError(_damaged(path, str(error))) from error
+    with ExitStack() as on_failure:
+        try:
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            on_failure.callback(connection.close)
+            connection.execute(f"PRAGMA busy_timeout = {round(busy_timeout.total_seconds() * 1000)}")
+            damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if damage != "ok":
+                raise StoreCorruptError(_damaged(path, damage))
+            migrate(Database(connection), str(path))
+            _set_up(connection)
+            fault = verify_audit(connection)
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailableError(f"{path} can't be opened: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreCorruptError(_damaged(path, str(error))) from error
+        on_failure.pop_all()
+        return connection, fault
 
 
 def _damaged(path: Path, what: str) -> str:
     return f"{path} is damaged: {what}; restore a backup, or move it away to begin with an empty one"
 
 
-def _connect(path: Path, busy_timeout: timedelta) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA busy_timeout = {round(busy_timeout.total_seconds() * 1000)}")
+def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -170,9 +179,13 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def verify_database(path: Path, head: tuple[int, str] | None = None) -> ChainFault | None:
-    """Verify the audit log of a database file; works beside a server."""
-    connection = open_reader(path)
-    try:
+    """Verify the audit log of a database file; works beside a server.
+
+    Raises:
+        StoreCorruptError: when it is not remediator's, or of a newer version.
+    """
+    with closing(open_reader(path)) as connection:
+        check_application(Database(connection), str(path))
+        # One snapshot: a prune or a write meanwhile must not look like a fault.
+        connection.execute("BEGIN")
         return verify_audit(connection, head=head)
-    finally:
-        connection.close()

@@ -8,9 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from remediator.runs.audit import GENESIS_HASH, AuditEntry, AuditRow, chain
+from remediator.runs.audit import AuditEntry, AuditRow, chain
 from remediator.runs.records import PolicyVersion, Run, TimerKind
 from remediator.store.base import ConflictError
+from remediator.store.sqlite.checkpoints import checkpoint_of
+from remediator.store.sqlite.failures import is_duplicate
+from remediator.store.sqlite.pages import AUDIT_COLUMNS
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.rows import TABLES, Table, to_text
 
@@ -24,7 +27,7 @@ UPDATE timers SET due_at = ? WHERE due_at > ? AND (
   OR (kind = 'drive' AND subject_id IN (
     SELECT id FROM runs WHERE state IN ('planned', 'held', 'reverting'))))
 """
-_AUDIT_INSERT = f"INSERT INTO audit VALUES ({', '.join('?' * 13)})"
+_AUDIT_INSERT = f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES ({', '.join('?' * 13)})"
 
 
 class SqliteTx(SqliteReads):
@@ -37,9 +40,7 @@ class SqliteTx(SqliteReads):
     def add(self, record: R) -> R:
         """Insert a record and return it with its id."""
         table = TABLES[type(record)]
-        names = table.names[1:]
-        sql = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-        cursor = self._run(sql, table.encode(record)[1:])
+        cursor = self._run(f"INSERT {table.insert}", table.encode(record)[1:])
         return replace(record, id=cursor.lastrowid)
 
     def save(self, record: R) -> R:
@@ -109,17 +110,16 @@ class SqliteTx(SqliteReads):
     def keep_policy(self, version: PolicyVersion) -> None:
         """Keep a policy's document, once per hash."""
         table = TABLES[PolicyVersion]
-        marks = ", ".join("?" * len(table.columns))
-        self._run(f"INSERT OR IGNORE INTO {table.name} VALUES ({marks})", table.encode(version))
+        self._run(f"INSERT OR IGNORE {table.insert}", table.encode(version))
 
     def audit(self, entry: AuditEntry) -> AuditRow:
         """Append to the audit log, chained to the row before."""
-        head = (
-            self._connection.execute(
-                "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1"
-            ).fetchone()
-            or self._checkpoint()
-        )
+        head = self._connection.execute(
+            "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        if head is None:  # all of it was archived, or nothing was written yet
+            checkpoint = checkpoint_of(self._connection)
+            head = (checkpoint.sequence, checkpoint.hash)
         row = chain(entry, head[0] + 1, head[1])
         self._run(
             _AUDIT_INSERT,
@@ -142,20 +142,13 @@ class SqliteTx(SqliteReads):
         self.audited.append(row)
         return row
 
-    def _checkpoint(self) -> tuple[int, str]:
-        """Where the chain stands when everything was archived."""
-        row = self._connection.execute(
-            "SELECT sequence, hash FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1"
-        ).fetchone()
-        return (row[0], row[1]) if row else (0, GENESIS_HASH)
-
     def _update(self, table: Table[Any], record: Any, clause: str, *values: Any) -> int:
-        sets = ", ".join(f"{name} = ?" for name in table.names[1:])
-        sql = f"UPDATE {table.name} SET {sets} WHERE {clause}"
-        return self._run(sql, (*table.encode(record)[1:], *values)).rowcount
+        return self._run(table.update + clause, (*table.encode(record)[1:], *values)).rowcount
 
     def _run(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
         try:
             return self._connection.execute(sql, values)
         except sqlite3.IntegrityError as error:
+            if not is_duplicate(error):
+                raise  # a mistake in the code, which nobody should take for a race that was lost
             raise ConflictError(str(error)) from error

@@ -1,10 +1,13 @@
-"""Verifies the audit log of a database: rows, chain, triggers, and the tail against a known head."""
+"""Verifies the audit log of a database: triggers, rows, chain, and a head that was once noted."""
 
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import asdict
+from typing import Any
 
-from remediator.runs.audit import GENESIS_HASH, ChainFault, first_fault
+from remediator.runs.audit import AuditRow, ChainFault, first_fault
+from remediator.store.sqlite.checkpoints import Checkpoint, checkpoint_of
 from remediator.store.sqlite.pages import all_audit_rows
 from remediator.store.sqlite.schema import TRIGGERS
 
@@ -17,11 +20,13 @@ def verify_audit(connection: sqlite3.Connection, *, head: tuple[int, str] | None
     fault = _trigger_fault(connection)
     if fault is not None:
         return fault
-    after_sequence, after_hash = _checkpoint(connection)
-    fault = first_fault(
-        all_audit_rows(connection, after_sequence), after_sequence=after_sequence, after_hash=after_hash
-    )
-    return fault or (_tail_fault(connection, head, after_sequence) if head else None)
+    checkpoint = checkpoint_of(connection)
+    rows = all_audit_rows(connection, checkpoint.sequence)
+    try:
+        fault = first_fault(rows, after_sequence=checkpoint.sequence, after_hash=checkpoint.hash)
+    except (sqlite3.OperationalError, TypeError):
+        fault = _fault_among_illegible(connection, checkpoint)
+    return fault or (_head_fault(connection, head, checkpoint) if head else None)
 
 
 def _trigger_fault(connection: sqlite3.Connection) -> ChainFault | None:
@@ -32,21 +37,40 @@ def _trigger_fault(connection: sqlite3.Connection) -> ChainFault | None:
     return None
 
 
-def _checkpoint(connection: sqlite3.Connection) -> tuple[int, str]:
-    row = connection.execute(
-        "SELECT sequence, hash FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1"
-    ).fetchone()
-    return (row[0], row[1]) if row else (0, GENESIS_HASH)
+def _fault_among_illegible(connection: sqlite3.Connection, checkpoint: Checkpoint) -> ChainFault | None:
+    """Walk rows that hold bytes, or text that is not UTF-8: something else wrote there."""
+    before = connection.text_factory
+    connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
+    try:
+        rows = map(_legible, all_audit_rows(connection, checkpoint.sequence))
+        return first_fault(rows, after_sequence=checkpoint.sequence, after_hash=checkpoint.hash)
+    finally:
+        connection.text_factory = before
 
 
-def _tail_fault(connection: sqlite3.Connection, head: tuple[int, str], archived_to: int) -> ChainFault | None:
-    sequence, expected = head
-    if sequence <= archived_to:
-        return None
+def _legible(row: AuditRow) -> AuditRow:
+    shown: dict[str, Any] = {
+        name: repr(value) if isinstance(value, bytes) else value for name, value in asdict(row).items()
+    }
+    return AuditRow(**shown)
+
+
+def _head_fault(
+    connection: sqlite3.Connection, head: tuple[int, str], checkpoint: Checkpoint
+) -> ChainFault | None:
+    sequence, noted = head
     row = connection.execute("SELECT hash FROM audit WHERE sequence = ?", (sequence,)).fetchone()
-    if row is None:
-        last = connection.execute("SELECT max(sequence) FROM audit").fetchone()[0] or archived_to
-        return ChainFault(last + 1, f"the tail was cut off after row {last}: row {sequence} once existed")
-    if row[0] != expected:
-        return ChainFault(sequence, f"row {sequence} is another one than the head that was noted")
-    return None
+    if row is None and sequence == checkpoint.sequence:
+        row = (checkpoint.hash,)
+    if row is not None:
+        same = row[0] == noted
+        return None if same else ChainFault(sequence, f"row {sequence} is not the one whose head was noted")
+    if sequence < checkpoint.sequence:
+        # A checkpoint is only as good as its archive: passing here would let one hide what it cut off.
+        return ChainFault(
+            sequence,
+            f"row {sequence} is not here to compare: it was archived to {checkpoint.archived_to}; "
+            f"look for it there, or give a head from row {checkpoint.sequence} on",
+        )
+    last = connection.execute("SELECT max(sequence) FROM audit").fetchone()[0] or checkpoint.sequence
+    return ChainFault(last + 1, f"the tail was cut off after row {last}: row {sequence} once existed")
