@@ -257,7 +257,10 @@ class Tx(Reads, Protocol):
         ...
 
     def wake_waiting(self, at: datetime) -> int:
-        """Make admissions blocked by a lock, a lease or a hold, and planned or held runs, due at `at`."""
+        """Make due at `at` what waits for others; returns how many.
+
+        These are admissions blocked by a lock, a lease, a hold or a cap, and planned, held or reverting runs.
+        """
         ...
 
     def keep_policy(self, version: PolicyVersion) -> None:
