@@ -34,16 +34,21 @@ class SqliteStore:
     """A database that this process serves. See `open_store`."""
 
     def __init__(
-        self, path: Path, writer_connection: sqlite3.Connection, lock: int, chain_fault: ChainFault | None
+        self,
+        path: Path,
+        writer_connection: sqlite3.Connection,
+        readers: Sequence[sqlite3.Connection],
+        lock: int,
+        chain_fault: ChainFault | None,
     ) -> None:
         self._path = path
         self._lock = lock
         self._listeners: list[Listener] = []
         self._loop = asyncio.get_running_loop()
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
-        for _ in range(_READERS):
-            self._readers.put(open_reader(path))
-        self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-reader")
+        for reader in readers:
+            self._readers.put(reader)
+        self._pool = ThreadPoolExecutor(len(readers), thread_name_prefix="sqlite-reader")
         self._writer = Writer(writer_connection, self._committed)
         self._closed = False
         self.chain_fault = chain_fault
@@ -110,19 +115,26 @@ async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=
         StoreUnavailableError: when another server has it, or it can't be opened.
     """
     path, lock = await asyncio.to_thread(_locked, path)
-    try:
+    with ExitStack() as on_failure:
+        on_failure.callback(os.close, lock)
         connection, fault = await asyncio.to_thread(_open_checked, path, busy_timeout)
-    except BaseException:
-        os.close(lock)
-        raise
-    return SqliteStore(path, connection, lock, fault)
+        on_failure.callback(connection.close)
+        readers = await asyncio.to_thread(_open_readers, path)
+        on_failure.pop_all()
+    return SqliteStore(path, connection, readers, lock, fault)
 
 
 def _locked(path: Path) -> tuple[Path, int]:
     path = path.resolve()  # one lock for a file, by whatever way it is reached
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock_path = path.with_name(path.name + ".lock")
-    descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"{lock_path} can't be made: {error.strerror}; keep the database in a folder that remediator may "
+            f"write to"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -156,6 +168,16 @@ def _open_checked(path: Path, busy_timeout: timedelta) -> tuple[sqlite3.Connecti
             raise StoreCorruptError(_damaged(path, str(error))) from error
         on_failure.pop_all()
         return connection, fault
+
+
+def _open_readers(path: Path) -> list[sqlite3.Connection]:
+    with ExitStack() as on_failure:
+        try:
+            readers = [on_failure.enter_context(closing(open_reader(path))) for _ in range(_READERS)]
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"{path} can't be opened for reading: {error}") from error
+        on_failure.pop_all()
+        return readers
 
 
 def _damaged(path: Path, what: str) -> str:

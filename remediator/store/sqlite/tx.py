@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from remediator.runs.audit import AuditEntry, AuditRow, chain
 from remediator.runs.records import PolicyVersion, Run, TimerKind
-from remediator.store.base import ConflictError
+from remediator.store.base import ConflictError, StoreCorruptError
 from remediator.store.sqlite.checkpoints import checkpoint_of
 from remediator.store.sqlite.failures import is_duplicate
 from remediator.store.sqlite.pages import AUDIT_COLUMNS
@@ -121,7 +121,7 @@ class SqliteTx(SqliteReads):
             checkpoint = checkpoint_of(self._connection)
             head = (checkpoint.sequence, checkpoint.hash)
         row = chain(entry, head[0] + 1, head[1])
-        self._run(
+        cursor = self._run(
             _AUDIT_INSERT,
             (
                 row.sequence,
@@ -139,6 +139,10 @@ class SqliteTx(SqliteReads):
                 row.hash,
             ),
         )
+        if cursor.rowcount != 1:  # a trigger that is not ours can swallow rows without an error
+            raise StoreCorruptError(
+                f"the audit log did not keep row {row.sequence}; `remediator audit verify` says why"
+            )
         self.audited.append(row)
         return row
 

@@ -11,6 +11,12 @@ from remediator.store.sqlite.checkpoints import Checkpoint, checkpoint_of
 from remediator.store.sqlite.pages import all_audit_rows
 from remediator.store.sqlite.schema import TRIGGERS
 
+# SQLite keeps the name as whoever made the trigger spelt it.
+_TRIGGERS_OF_THE_LOG = """
+SELECT name, sql FROM sqlite_master
+WHERE type = 'trigger' AND lower(tbl_name) IN ('audit', 'audit_checkpoints')
+"""
+
 
 def verify_audit(connection: sqlite3.Connection, *, head: tuple[int, str] | None = None) -> ChainFault | None:
     """Return the first fault, or None. `head` is a (sequence, hash) that was once exported.
@@ -30,10 +36,15 @@ def verify_audit(connection: sqlite3.Connection, *, head: tuple[int, str] | None
 
 
 def _trigger_fault(connection: sqlite3.Connection) -> ChainFault | None:
-    found = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+    found = dict(connection.execute(_TRIGGERS_OF_THE_LOG))
     for name, sql in TRIGGERS.items():
         if found.get(name) != sql:
             return ChainFault(0, f"the trigger {name} that guards the audit log is missing or was changed")
+    strange = sorted({*found} - {*TRIGGERS})
+    if strange:
+        return ChainFault(
+            0, f"the trigger {strange[0]} on the audit log is not remediator's; it may swallow rows"
+        )
     return None
 
 

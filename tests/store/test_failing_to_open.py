@@ -1,0 +1,55 @@
+"""A place that can't hold a database is told as such, and a failed opening keeps nothing."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from remediator.store.base import StoreUnavailableError
+from remediator.store.sqlite.store import open_store
+
+
+@pytest.mark.parametrize("place", ["file/db.sqlite", "file/below/db.sqlite", "folder", "link/db.sqlite"])
+async def test_a_place_that_holds_no_database_is_named(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("/proc")  # where nobody may make a file, not even root
+    with pytest.raises(StoreUnavailableError, match="can't"):
+        await open_store(tmp_path / place)
+
+
+@contextmanager
+def _files_left(count: int) -> Iterator[None]:
+    """Let this process open no more than `count` files beside those it has."""
+    taken = [os.dup(0)]  # the lowest number that is free: below it there are no gaps
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.close(taken[0])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_wherever_opening_fails_the_next_one_succeeds(tmp_path: Path, *, fresh: bool) -> None:
+    if not fresh:
+        await (await open_store(tmp_path / "0.sqlite")).close()
+    failures = 0
+    for count in range(40):
+        path = tmp_path / f"{count if fresh else 0}.sqlite"
+        with _files_left(count):
+            try:
+                store = await open_store(path)
+            except StoreUnavailableError:
+                failures += 1
+            else:
+                await store.close()
+                break
+        await (await open_store(path)).close()
+    assert 4 < failures < 39  # the lock, the writer's files and each of the readers'
