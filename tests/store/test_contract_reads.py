@@ -90,15 +90,15 @@ async def test_admissions_of_an_episode(store: Store) -> None:
 
 
 async def test_live_and_leased_runs_of_a_policy_and_target(store: Store) -> None:
-    states = [RunState.SUCCEEDED, RunState.VERIFYING, RunState.REVERTING]
-    kinds = [RunKind.REMEDIATION, RunKind.REMEDIATION, RunKind.REVERT]
+    states = [RunState.SUCCEEDED, RunState.REVERTING, RunState.VERIFYING]
+    kinds = [RunKind.REMEDIATION, RunKind.REVERT, RunKind.REMEDIATION]
     leases = [LeaseState.OVERDUE, None, None]
 
     def work(tx: Tx) -> list[Run]:
         many = zip(states, kinds, leases, strict=True)
         return [tx.add(run(state=state, kind=kind, lease=lent)) for state, kind, lent in many]
 
-    done, live, _ = await store.write(work)
+    done, _, live = await store.write(work)
     assert await store.read(lambda reads: reads.live_run("p", "t")) == live
     assert await store.read(lambda reads: reads.leased_run("p", "t")) == done
     assert await store.read(lambda reads: reads.live_run("p", "elsewhere")) is None

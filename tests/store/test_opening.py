@@ -7,14 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from remediator.store.base import StoreCorruptError, StoreUnavailableError
+from remediator.store.base import StoreCorruptError, StoreUnavailableError, Tx
 from remediator.store.sqlite.migrations import APPLICATION_ID
 from remediator.store.sqlite.store import SqliteStore, open_store, verify_database
 from tests.store.samples import another, noting
 from tests.store.schema_text import FIRST, comparable, schema_text
+from tests.store.test_group_commit import connection_of
 
 
 async def test_the_schema_is_the_sum_of_its_migrations(path: Path, tmp_path: Path) -> None:
@@ -97,6 +99,17 @@ async def test_closing_leaves_one_file_and_frees_the_lock(path: Path) -> None:
     assert {file.name for file in path.parent.iterdir()} == {"db.sqlite", "db.sqlite.lock"}
     assert verify_database(path) is None
     await (await open_store(path)).close()
+
+
+async def test_each_commit_waits_for_the_disk(store: SqliteStore) -> None:
+    def settings(tx: Tx) -> list[Any]:
+        connection = connection_of(tx)
+        return [
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        ]
+
+    full = 2  # a test can't pull the plug, but it can ask
+    assert await store.write(settings) == ["wal", full]
 
 
 _HOLDER = """
