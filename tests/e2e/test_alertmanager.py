@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.gate import gate
 from tests.e2e.receiver import TOKEN, Receiver, firing
 from tests.real.alertmanager import RealAlertmanager, alertmanager, alertmanager_pair, webhook_config
 
@@ -40,8 +41,8 @@ def _configure(receiver: Receiver, source: RealAlertmanager | None = None) -> Pa
     return done
 
 
-def _config(receiver: Receiver, **more: str) -> dict[str, object]:
-    url = f"{receiver.url}/webhook/alertmanager"
+def _config(receiver: Receiver, by: str = "", **more: str) -> dict[str, object]:
+    url = f"{by or receiver.url}/webhook/alertmanager"
     return webhook_config(url, authorization=TOKEN, **more)  # type: ignore[arg-type]
 
 
@@ -61,8 +62,12 @@ def test_a_hundred_posts_at_once_are_one_run(receiver: Receiver) -> None:
 def test_two_alertmanagers_in_a_cluster_are_one_run(receiver: Receiver, tmp_path: Path) -> None:
     done = _configure(receiver)
     receiver.start()
-    # Slower to answer than its peer waits, both of them send.
-    with alertmanager_pair(tmp_path / "am", _config(receiver), peer_timeout="1ms") as pair:
+    # A member that has had its answer tells the other, which then keeps still: so none gets one until both
+    # have sent.
+    with (
+        gate(receiver.url, parties=2) as by,
+        alertmanager_pair(tmp_path / "am", _config(receiver, by), peer_timeout="1ms") as pair,
+    ):
         for one in pair:
             one.fire(_ALERT)
         metric = 'remediator_deliveries_total{result="accepted",source="default"}'
