@@ -11,11 +11,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, WithJsonSchema
+from pydantic import BeforeValidator, Field, HttpUrl, WithJsonSchema
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from remediator.durations import Duration
 from remediator.secret_refs import SecretRef
+from remediator.settings_docker import Docker
+from remediator.settings_fly import Fly
+from remediator.settings_section import Argv, Bounds, EntryName, Section
+from remediator.settings_templates import FileTarget
 
 _SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
@@ -36,14 +40,6 @@ SizeBytes = Annotated[
     Field(gt=0),
     WithJsonSchema({"type": ["integer", "string"], "examples": ["512KiB", "16MiB"]}),
 ]
-Argv = Annotated[tuple[str, ...], Field(min_length=1)]
-EntryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-
-
-class Section(BaseModel):
-    """Base of every part of the file: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Mode(StrEnum):
@@ -138,45 +134,6 @@ class Service(Section):
     )
 
 
-class DockerExec(Section):
-    """A command that may be run inside a container."""
-
-    container: str = Field(description="The container's name.")
-    argv: Argv = Field(description="The command and its arguments.")
-
-
-class Container(Section):
-    """A container by name, or all replicas of a compose service."""
-
-    container: str | None = Field(default=None, description="The container's name.")
-    compose_service: str | None = Field(default=None, description="All containers of this service.")
-
-
-class Docker(Section):
-    """The container engine, and the containers that policies may touch."""
-
-    host: str = Field(default="unix:///var/run/docker.sock", description="The engine's address.")
-    containers: tuple[str, ...] | dict[EntryName, Container] = Field(
-        default=(), description="What may be touched."
-    )
-    exec: dict[EntryName, DockerExec] = Field(default={}, description="What may be run inside containers.")
-    recreate: bool = Field(
-        default=False,
-        description="Allow docker.env to recreate containers: rights of root on the host.",
-    )
-    env: dict[EntryName, dict[str, SecretValues | None]] = Field(
-        default={},
-        description="Container: what docker.env may set there; any name when absent, no reference.",
-    )
-
-
-class Bounds(Section):
-    """An inclusive range of whole numbers."""
-
-    min: int = Field(ge=0, description="Least.")
-    max: int = Field(ge=0, description="Most.")
-
-
 class Compose(Section):
     """A compose project, and the services that policies may restart or scale."""
 
@@ -186,33 +143,6 @@ class Compose(Section):
     services: dict[EntryName, Bounds | None] = Field(
         default={}, description="What may be restarted; with bounds also scaled."
     )
-
-
-class SecretValues(Section):
-    """What a Fly secret may be set to: listed values, or a range. Values may be references."""
-
-    values: tuple[str, ...] | None = Field(default=None, description="Allowed values or references.")
-    min: int | None = Field(default=None, description="Least, for a number.")
-    max: int | None = Field(default=None, description="Most, for a number.")
-
-
-class FlyApp(Section):
-    """A Fly.io app, and what policies may change on it."""
-
-    secrets: tuple[str, ...] | dict[str, SecretValues | None] = Field(
-        default=(), description="Secrets that may be set; with values, only to those."
-    )
-    count: Bounds | None = Field(default=None, description="How many machines there may be.")
-    memory_mb: tuple[int, ...] = Field(default=(), description="Megabytes that a machine may have.")
-
-
-class Fly(Section):
-    """Fly.io, through flyctl."""
-
-    command: Argv = Field(default=("flyctl",), description="How flyctl is called here.")
-    token: SecretRef | None = Field(default=None, description="Handed over in its environment.")
-    timeout: Duration = Field(default=timedelta(minutes=2), description="For one call.")
-    apps: dict[EntryName, FlyApp] = Field(default={}, description="What may be touched.")
 
 
 class Command(Section):
@@ -231,16 +161,6 @@ class Command(Section):
     )
     idempotent: bool = Field(default=False, description="Running it twice does no harm.")
     read_only: bool = Field(default=False, description="It only looks: fit for facts and checks.")
-
-
-class FileTarget(Section):
-    """A file that policies may render from a template."""
-
-    path: Path = Field(description="The file that is written.")
-    template: Path = Field(description="What it is written from.")
-    protect: tuple[str, ...] = Field(
-        default=(), description="Networks (CIDR) that may never be listed in it."
-    )
 
 
 class Contact(Section):

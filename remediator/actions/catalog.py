@@ -34,7 +34,8 @@ from remediator.clients.fly import FlyClient
 from remediator.clients.http import ServiceClient
 from remediator.clients.process import ProcessRunner
 from remediator.clock import Clock
-from remediator.settings import Docker, Settings
+from remediator.settings import Settings
+from remediator.settings_docker import Docker
 
 ACTIONS: tuple[type[Action[Any]], ...] = (
     HttpRequest,

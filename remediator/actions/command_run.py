@@ -24,7 +24,8 @@ from remediator.actions.set_values import Text
 from remediator.clients.capped_output import shortened
 from remediator.clients.process import ProcessResult, ProcessRunner
 from remediator.secret_refs import resolve_secret
-from remediator.settings import Command, EntryName
+from remediator.settings import Command
+from remediator.settings_section import EntryName
 
 _KEPT_CHARACTERS = 16 * 1024
 

@@ -6,7 +6,8 @@ from remediator.actions.time_left import TimeLeft
 from remediator.clients.compose import ComposeClient
 from remediator.clients.docker import ContainerState, DockerEngine
 from remediator.clients.errors import ClientError, Fault
-from remediator.settings import Bounds, Compose
+from remediator.settings import Compose
+from remediator.settings_section import Bounds
 
 
 class ComposeServices:

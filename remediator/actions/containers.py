@@ -10,7 +10,7 @@ from remediator.actions.faults import outcome_of
 from remediator.actions.time_left import TimeLeft
 from remediator.clients.docker import ContainerState, DockerEngine
 from remediator.clients.errors import ClientError, Fault
-from remediator.settings import Container, Docker
+from remediator.settings_docker import Container, Docker
 
 
 class Containers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from remediator.clients.errors import ClientError, Fault
 from remediator.clients.fly import FlyClient
-from remediator.settings import Fly, FlyApp
+from remediator.settings_fly import Fly, FlyApp
 
 
 class FlyApps:

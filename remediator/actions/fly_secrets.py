@@ -25,7 +25,7 @@ from remediator.actions.fly_apps import FlyApps
 from remediator.actions.set_values import SetValues, refuse_values, resolved
 from remediator.actions.time_left import TimeLeft
 from remediator.clients.errors import ClientError, Fault
-from remediator.settings import SecretValues
+from remediator.settings_section import SecretValues
 
 
 class FlySecretsParams(ActionParams):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field, model_validator
 
 from remediator.actions.base import ActionParams
-from remediator.settings import Bounds
+from remediator.settings_section import Bounds
 
 
 class ScaleParams(ActionParams):

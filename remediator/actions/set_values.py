@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from remediator.actions.base import ActionParams
 from remediator.secret_refs import is_secret_ref, resolve_secret
-from remediator.settings import SecretValues
+from remediator.settings_section import SecretValues
 
 
 def _as_text(value: Any) -> Any:

@@ -12,7 +12,7 @@ from remediator.clients.capped_output import last_lines
 from remediator.clients.errors import ClientError, Fault
 from remediator.clients.process import ProcessResult, ProcessRunner
 from remediator.secret_refs import resolve_secret
-from remediator.settings import Fly
+from remediator.settings_fly import Fly
 
 _SHOWN = 500
 _LONGEST_LINE_BYTES = 60 * 1024

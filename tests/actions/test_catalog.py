@@ -13,7 +13,8 @@ from remediator.actions.resources import resources_of
 from remediator.actions.wait import Wait, WaitParams
 from remediator.clients.process import ProcessRunner
 from remediator.clock import SystemClock
-from remediator.settings import Command, Docker, Settings
+from remediator.settings import Command, Settings
+from remediator.settings_docker import Docker
 
 NAMES = {
     "http.request",

@@ -14,7 +14,8 @@ from remediator.actions.compose_services import ComposeServices
 from remediator.clients.compose import ComposeClient
 from remediator.clients.docker import DockerEngine
 from remediator.clients.process import ProcessRunner
-from remediator.settings import Bounds, Compose
+from remediator.settings import Compose
+from remediator.settings_section import Bounds
 from tests.real.engine import IMAGE, Engine, need
 
 FILE = f"""

@@ -16,7 +16,7 @@ from remediator.actions.docker_start import DockerStart, DockerStartParams
 from remediator.actions.docker_stop import DockerStop, DockerStopParams
 from remediator.clients.docker import DockerEngine
 from remediator.clock import SystemClock
-from remediator.settings import Container, Docker
+from remediator.settings_docker import Container, Docker
 from tests.real.engine import Engine
 
 SERVE = ("sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done")

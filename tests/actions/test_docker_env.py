@@ -12,7 +12,7 @@ from remediator.actions.containers import Containers
 from remediator.actions.docker_env import DockerEnv, DockerEnvParams
 from remediator.clients.docker import DockerEngine
 from remediator.clock import SystemClock
-from remediator.settings import Docker
+from remediator.settings_docker import Docker
 from tests.real.engine import Engine
 
 NAME = "agente-api"

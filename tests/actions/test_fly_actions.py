@@ -15,7 +15,7 @@ from remediator.actions.fly_secrets import FlySecrets, FlySecretsParams
 from remediator.actions.fly_status import FlyStatus, FlyStatusParams
 from remediator.clients.fly import FlyClient
 from remediator.clients.process import ProcessRunner
-from remediator.settings import Fly
+from remediator.settings_fly import Fly
 from tests.stand_ins.fly_state import FlyState
 
 APP = "agente-hotel-api"

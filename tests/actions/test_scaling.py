@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from remediator.actions.scaling import ScaleParams, Undo, compare, refuse_number
-from remediator.settings import Bounds
+from remediator.settings_section import Bounds
 
 
 @pytest.mark.parametrize(

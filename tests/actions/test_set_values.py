@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from remediator.actions.set_values import SetValue, SetValues, refuse_values
-from remediator.settings import SecretValues
+from remediator.settings_section import SecretValues
 
 BOUNDS = {
     "PMS_TYPE": SecretValues(values=("mock", "qloapps")),
