@@ -1,0 +1,1 @@
+"""The engine in virtual time: everything real but the edges, which a script answers for."""

@@ -1,0 +1,159 @@
+"""One remediator in virtual time: real decisions, runs, leases and approvals; simulated surroundings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from remediator.actions.base import Action
+from remediator.actions.catalog import ActionClients, build_actions
+from remediator.alerts import Alert, Payload
+from remediator.clients.http import ServiceClient
+from remediator.clients.process import ProcessRunner
+from remediator.clock import Clock
+from remediator.engine.alert_state import AlertState
+from remediator.engine.assembly import AsksPrometheus, Parts, assemble
+from remediator.engine.capabilities import Capabilities, capabilities_of, catalog_of
+from remediator.engine.failpoints import Failpoints
+from remediator.engine.intake import Accepted
+from remediator.engine.policies import Policies
+from remediator.errors import ConfigError, Problem, Severity
+from remediator.labels import Labels
+from remediator.policy.catalog import Catalog
+from remediator.policy.index import MatcherIndex
+from remediator.policy.loaded import LoadedPolicy, PolicySet
+from remediator.policy.loader import load_document, load_policy
+from remediator.secret_refs import Redactor
+from remediator.settings import Settings
+from remediator.simulation.alertmanager import SimulatedAlertmanager
+from remediator.simulation.looped_clock import LoopedEventLoop
+from remediator.simulation.timekeeper import Timekeeper, WatchedStore
+from remediator.store.base import Store
+from remediator.yaml_source import YamlSource
+
+SOURCE = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a simulated engine is put into.
+
+    `actions` makes scripted ones of the catalog's. Nothing here may wait for anything but the clock.
+    """
+
+    loop: LoopedEventLoop
+    clock: Clock
+    store: Store
+    settings: Settings
+    promql: AsksPrometheus
+    alertmanager: SimulatedAlertmanager
+    services: ServiceClient
+    actions: Callable[[Mapping[str, Action[Any]]], Mapping[str, Action[Any]]]
+
+
+class Simulation:
+    """A remediator that runs as virtual time passes. See `begin`."""
+
+    def __init__(self, around: Surroundings, parts: Parts, keeper: Timekeeper) -> None:
+        self.around = around
+        self.parts = parts
+        self._started_at = around.clock.now()
+        self._keeping = asyncio.create_task(keeper.run(), name="timekeeper")
+
+    @classmethod
+    async def begin(cls, around: Surroundings, sources: Sequence[YamlSource]) -> Simulation:
+        """Put an engine that serves these policies into its surroundings.
+
+        Raises:
+            ConfigError: with every fault of every policy.
+        """
+        capabilities = await _capabilities(around)
+        catalog = catalog_of(capabilities)
+        settings = around.settings
+        loaded = policy_set(sources, catalog, settings, now=around.clock.now())
+        store = WatchedStore(around.store)
+        parts = assemble(
+            settings=settings,
+            store=store,
+            clock=around.clock,
+            capabilities=capabilities,
+            policies=Policies(
+                loaded, capabilities, lambda document: load_document(document, "stored", catalog, settings)
+            ),
+            redactor=Redactor(frozenset()),
+            promql=around.promql,
+            alerts=AlertState({SOURCE: around.alertmanager}, None, around.clock),
+            failpoints=Failpoints(None),
+            kill_step=lambda _: 0,
+            poll_soon=lambda _: None,
+        )
+        keeper = Timekeeper(around.store, around.clock, parts.dispatcher)
+        store.on_write(keeper.look)
+        return cls(around, parts, keeper)
+
+    async def fire(self, labels: Labels, annotations: Mapping[str, str] | None = None) -> Accepted:
+        """Have an alert fire (or fire on) and Alertmanager post it."""
+        return await self._deliver(self.around.alertmanager.fire(labels, annotations or {}))
+
+    async def resolve(self, labels: Labels, annotations: Mapping[str, str] | None = None) -> Accepted:
+        """Have an alert end and Alertmanager post that."""
+        return await self._deliver(self.around.alertmanager.resolve(labels, annotations or {}))
+
+    async def pass_until(self, since_start: timedelta) -> None:
+        """Let time pass until so long after the beginning, and all that is due until then happen."""
+        rest = self._started_at + since_start - self.around.clock.now()
+        if rest > timedelta(0):
+            await self.around.clock.sleep(rest)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything happen that needs no time to pass."""
+        await self.around.loop.settled()
+
+    async def end(self) -> None:
+        """Stop where it stands, and forget everything."""
+        self._keeping.cancel()
+        await asyncio.gather(self._keeping, return_exceptions=True)
+        await self.parts.dispatcher.stop()
+        await self.around.store.close()
+
+    async def _deliver(self, alert: Alert) -> Accepted:
+        payload = Payload(
+            receiver="remediator", group_key=alert.fingerprint, truncated_alerts=0, alerts=(alert,), bad=()
+        )
+        return await self.parts.intake.accept(SOURCE, payload)
+
+
+async def _capabilities(around: Surroundings) -> Capabilities:
+    # None of the clients connects before it is used, and the scripted actions never use them.
+    clients = ActionClients.of(around.settings, ProcessRunner())
+    clients = replace(clients, services=around.services)
+    actions = build_actions(around.settings, clients, around.clock, around.promql)
+    return capabilities_of(around.actions(actions), around.settings.limits)
+
+
+def policy_set(
+    sources: Sequence[YamlSource], catalog: Catalog, settings: Settings, *, now: datetime
+) -> PolicySet:
+    """Load policies from what was read of their files.
+
+    Raises:
+        ConfigError: with every fault of every policy.
+    """
+    policies: dict[str, LoadedPolicy] = {}
+    problems: list[Problem] = []
+    for source in sources:
+        policy, found = load_policy(source, catalog, settings)
+        problems += found
+        if policy is not None:
+            policies[policy.name] = policy
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise ConfigError(errors)
+    index = MatcherIndex(
+        {name: (policy.document.priority, policy.matchers) for name, policy in policies.items()}
+    )
+    return PolicySet(policies, index, tuple(problems), loaded_at=now)
