@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from remediator.engine.capabilities import PreparedPolicy
-from remediator.engine.context import Engine
+from remediator.engine.context import Deciding, Engine
 from remediator.engine.decide import Question, decide
 from remediator.engine.journal import note_run
 from remediator.engine.recording import keep_policy, record_decision
@@ -95,7 +95,7 @@ def _admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolic
 
 def question_for(
     reads: Reads,
-    engine: Engine,
+    deciding: Deciding,
     prepared: PreparedPolicy,
     episode: Episode,
     phase: LookPhase,
@@ -110,11 +110,11 @@ def question_for(
     """Gather what the store knows into a question."""
     document = prepared.policy.document
     scope = scope_of(run.context if run else episode_context(episode), prepared.policy, facts)
-    shadow = Mode.SHADOW in (engine.settings.mode, document.mode)
+    shadow = Mode.SHADOW in (deciding.settings.mode, document.mode)
     return Question(
         prepared=prepared,
-        capabilities=engine.capabilities,
-        ceiling=engine.settings.mode,
+        capabilities=deciding.capabilities,
+        ceiling=deciding.settings.mode,
         phase=phase,
         now=now,
         scope=scope,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from remediator.clock import Clock
 from remediator.engine.capabilities import Capabilities, PreparedPolicy
@@ -12,6 +13,20 @@ from remediator.runs.records import Run
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
 from remediator.store.base import Store
+
+
+class Deciding(Protocol):
+    """What any decision is made with, live or only explained."""
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration: its mode is a ceiling over all policies."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The catalogs, as built."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from remediator.runs.episodes import Episode, Handling
 from remediator.runs.reasons import CloseReason, Reason
 from remediator.runs.records import Run, TimerKind
 from remediator.runs.states import LeaseState, RunState
-from remediator.store.base import Tx
+from remediator.store.base import Reads, Tx
 
 # A firing receipt that overtakes the resolved one of the same alert arrives within seconds:
 # Alertmanager peers and retries are apart by at most its peer timeout (15 s) and some retries.
@@ -27,47 +27,58 @@ def handle_alert(
     tx: Tx, source: str, alert: Alert, now: datetime, *, confirmed: bool
 ) -> tuple[Handling, Episode | None]:
     """Apply one alert to its episode. `confirmed` alerts (from a poll) are never taken for late."""
-    episode = tx.open_episode(source, alert.fingerprint)
+    handling, episode = foresee_alert(tx, source, alert, now, confirmed=confirmed)
+    if episode is None:
+        return handling, None
+    if handling is Handling.CLOSED:
+        return handling, close_episode(tx, episode, CloseReason.RESOLVED, now, ended_at=alert.ended_at)
+    if handling is Handling.REPEATED:
+        return handling, tx.save(episode)
+    return handling, _open(tx, episode, now)
+
+
+def foresee_alert(
+    reads: Reads, source: str, alert: Alert, now: datetime, *, confirmed: bool
+) -> tuple[Handling, Episode | None]:
+    """Say what an alert does to its episode, and how the episode then is; one that it opens has no id yet.
+
+    One that it closes is returned as it is before.
+    """
+    episode = reads.open_episode(source, alert.fingerprint)
     if alert.status is AlertStatus.RESOLVED:
-        if episode is None:
-            return Handling.NOT_OPEN, None
-        return Handling.CLOSED, close_episode(tx, episode, CloseReason.RESOLVED, now, ended_at=alert.ended_at)
+        return (Handling.NOT_OPEN if episode is None else Handling.CLOSED), episode
     if episode is not None:
-        return Handling.REPEATED, _repeat(tx, episode, alert, now)
-    if not confirmed and _is_late(tx, source, alert, now):
+        repeated = replace(episode, annotations=alert.annotations, last_seen_at=now, missed_polls=0)
+        return Handling.REPEATED, repeated
+    if not confirmed and _is_late(reads, source, alert, now):
         return Handling.LATE, None
-    return Handling.OPENED, _open(tx, source, alert, now)
+    opened = Episode(
+        source=source,
+        fingerprint=alert.fingerprint,
+        alertname=alert.labels.get(ALERTNAME, ""),
+        labels=alert.labels,
+        annotations=alert.annotations,
+        generator_url=alert.generator_url,
+        starts_at=alert.starts_at,
+        opened_at=now,
+        last_seen_at=now,
+    )
+    return Handling.OPENED, opened
 
 
-def _repeat(tx: Tx, episode: Episode, alert: Alert, now: datetime) -> Episode:
-    return tx.save(replace(episode, annotations=alert.annotations, last_seen_at=now, missed_polls=0))
-
-
-def _is_late(tx: Tx, source: str, alert: Alert, now: datetime) -> bool:
-    closed = tx.last_closed_episode(source, alert.fingerprint)
+def _is_late(reads: Reads, source: str, alert: Alert, now: datetime) -> bool:
+    closed = reads.last_closed_episode(source, alert.fingerprint)
     if closed is None or closed.closed_at is None or now - closed.closed_at > LATE_WINDOW:
         return False
     if alert.starts_at > (closed.ended_at or closed.closed_at):
         return False
-    return tx.last_late_receipt(source, alert.fingerprint, closed.closed_at) is None
+    return reads.last_late_receipt(source, alert.fingerprint, closed.closed_at) is None
 
 
-def _open(tx: Tx, source: str, alert: Alert, now: datetime) -> Episode:
-    before = tx.last_closed_episode(source, alert.fingerprint)
-    episode = tx.add(
-        Episode(
-            source=source,
-            fingerprint=alert.fingerprint,
-            alertname=alert.labels.get(ALERTNAME, ""),
-            labels=alert.labels,
-            annotations=alert.annotations,
-            generator_url=alert.generator_url,
-            starts_at=alert.starts_at,
-            opened_at=now,
-            last_seen_at=now,
-        )
-    )
-    note_episode(tx, episode, AuditAction.EPISODE_OPENED, now, fingerprint=alert.fingerprint)
+def _open(tx: Tx, opened: Episode, now: datetime) -> Episode:
+    before = tx.last_closed_episode(opened.source, opened.fingerprint)
+    episode = tx.add(opened)
+    note_episode(tx, episode, AuditAction.EPISODE_OPENED, now, fingerprint=episode.fingerprint)
     if before is not None:
         _note_relapse(tx, before, now)
     return episode

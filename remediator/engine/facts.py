@@ -50,6 +50,9 @@ class FactGatherer:
             params = action.params.model_validate(rendered)
         except (RenderError, ValidationError) as error:
             return failed(FailureReason.REFUSED, str(error))
+        if not action.read_only_for(params):
+            # The loader refuses such a policy; nothing but a look may come out of rendering either.
+            return failed(FailureReason.REFUSED, f"{fact.uses} with these parameters changes things")
         refusal = action.refuse(params)
         if refusal is not None:
             return failed(FailureReason.REFUSED, refusal)
