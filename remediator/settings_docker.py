@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import Field
 
+from remediator.durations import Duration
+from remediator.secret_refs import SecretRef
 from remediator.settings_section import Argv, EntryName, SecretValues, Section
 
 
 class DockerExec(Section):
-    """A command that may be run inside a container."""
+    """A command that may be run inside a container: an argv list, never a shell's line."""
 
-    container: str = Field(description="The container's name.")
+    container: str = Field(description="A name under `containers`, or the engine's own name of one.")
     argv: Argv = Field(description="The command and its arguments.")
+    timeout: Duration = Field(default=timedelta(seconds=20), description="Then it is killed.")
+    kill_with: tuple[str, ...] = Field(
+        default=("timeout", "-s", "KILL", "{seconds}"),
+        description="Put before argv: Docker can't end a command in a container. Empty where an image has no "
+        "such program; what runs over then goes on in there.",
+    )
+    env: dict[str, SecretRef] = Field(default={}, description="Extra environment, by reference.")
+    idempotent: bool = Field(default=False, description="Running it twice does no harm.")
+    read_only: bool = Field(default=False, description="It only looks: fit for facts and checks.")
 
 
 class Container(Section):

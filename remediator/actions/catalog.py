@@ -13,6 +13,7 @@ from remediator.actions.compose_scale import ComposeScale
 from remediator.actions.compose_services import ComposeServices
 from remediator.actions.containers import Containers
 from remediator.actions.docker_env import DockerEnv
+from remediator.actions.docker_exec import DockerExec
 from remediator.actions.docker_inspect import DockerInspect
 from remediator.actions.docker_logs import DockerLogs
 from remediator.actions.docker_restart import DockerRestart
@@ -47,6 +48,7 @@ ACTIONS: tuple[type[Action[Any]], ...] = (
     DockerLogs,
     DockerInspect,
     DockerEnv,
+    DockerExec,
     ComposeRestart,
     ComposeScale,
     FlySecrets,
@@ -108,6 +110,7 @@ def build_actions(
         DockerLogs(containers, clock),
         DockerInspect(containers),
         DockerEnv(containers, clock),
+        DockerExec(containers),
         ComposeRestart(services),
         ComposeScale(services),
         FlySecrets(apps),

@@ -43,6 +43,12 @@ class Containers:
             raise ClientError(Fault.REFUSED, f"no container belongs to service {entry.compose_service}")
         return found
 
+    async def one(self, name: str, within: timedelta) -> str:
+        """Return the engine's name of an entry's first container; no entry is the engine's own name."""
+        if self.settings is None or name not in self.settings.containers:
+            return name
+        return (await self.names(name, within))[0]
+
     async def states(self, name: str, time: TimeLeft) -> tuple[ContainerState, ...]:
         """Inspect all of an entry's containers, in order of their names."""
         names = await self.names(name, time.now())

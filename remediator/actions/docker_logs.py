@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from remediator.actions.base import ActionParams, BaseAction, Call, Inventory, Outcome, succeeded
 from remediator.actions.containers import Containers
 from remediator.actions.faults import outcome_of
 from remediator.actions.log_counter import LogCounter
-from remediator.actions.patterns import compile_pattern
+from remediator.actions.patterns import Pattern, compile_pattern
 from remediator.actions.time_left import TimeLeft
 from remediator.clients.errors import ClientError
 from remediator.clock import Clock
@@ -22,11 +22,6 @@ from remediator.durations import Duration
 def _as_list(value: Any) -> Any:
     wrapped = value if isinstance(value, list | tuple) else [value]
     return [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in wrapped]
-
-
-def _check_pattern(pattern: str) -> str:
-    compile_pattern(pattern)
-    return pattern
 
 
 Needle = Annotated[str, Field(min_length=1, max_length=500)]
@@ -41,9 +36,7 @@ class DockerLogsParams(ActionParams):
     count: Annotated[tuple[Needle, ...], BeforeValidator(_as_list)] = Field(
         default=(), description="Literal text, or a list of it: lines that hold any are counted."
     )
-    pattern: Annotated[str, Field(max_length=500), AfterValidator(_check_pattern)] | None = Field(
-        default=None, description="RE2: lines that match are counted."
-    )
+    pattern: Pattern | None = Field(default=None, description="RE2: lines that match are counted.")
 
 
 class DockerLogs(BaseAction):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import re2
+from pydantic import AfterValidator, Field
 
 
 def compile_pattern(pattern: str) -> Any:
@@ -19,3 +20,12 @@ def compile_pattern(pattern: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error as error:
         raise ValueError(f"{pattern!r} is not an RE2 pattern: {error}") from None
+
+
+def _check(pattern: str) -> str:
+    compile_pattern(pattern)
+    return pattern
+
+
+Pattern = Annotated[str, Field(max_length=500), AfterValidator(_check)]
+"""An RE2 pattern as a parameter."""

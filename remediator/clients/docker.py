@@ -11,6 +11,7 @@ from typing import Any
 import docker
 
 from remediator.clients.docker_calls import DockerCalls, whole_seconds
+from remediator.clients.docker_exec import ExecResult, run_inside
 from remediator.clients.errors import ClientError, Fault
 
 _LOG_CAP_BYTES = 64 * 1024 * 1024
@@ -142,6 +143,17 @@ class DockerEngine:
             return True
 
         return await self._calls.ask(work, within)
+
+    async def run_inside(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str], within: timedelta
+    ) -> ExecResult:
+        """Run a program inside a container and wait for its end.
+
+        Raises:
+            ClientError: REFUSED when the container is not there or does not run.
+        """
+        seconds = within.total_seconds()
+        return await self._calls.ask(lambda client: run_inside(client, name, argv, env, seconds), within)
 
     def close(self) -> None:
         """Give the threads back; a call under way is not waited for."""

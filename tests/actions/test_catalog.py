@@ -14,7 +14,7 @@ from remediator.actions.wait import Wait, WaitParams
 from remediator.clients.process import ProcessRunner
 from remediator.clock import SystemClock
 from remediator.settings import Command, Settings
-from remediator.settings_docker import Docker
+from remediator.settings_docker import Docker, DockerExec
 
 NAMES = {
     "http.request",
@@ -25,6 +25,7 @@ NAMES = {
     "docker.logs",
     "docker.inspect",
     "docker.env",
+    "docker.exec",
     "compose.restart",
     "compose.scale",
     "fly.secrets",
@@ -41,7 +42,13 @@ NAMES = {
 @pytest.fixture
 async def actions(processes: ProcessRunner) -> AsyncIterator[Mapping[str, Action[Any]]]:
     settings = Settings(
-        docker=Docker(containers=("qloapps",)),
+        docker=Docker(
+            containers=("qloapps",),
+            exec={
+                "look": DockerExec(container="qloapps", argv=("true",), read_only=True),
+                "do": DockerExec(container="qloapps", argv=("true",)),
+            },
+        ),
         commands={"look": Command(argv=("true",), read_only=True), "do": Command(argv=("true",))},
     )
     clients = ActionClients.of(settings, processes)
@@ -72,6 +79,7 @@ def test_without_a_section_an_action_refuses_all(processes: ProcessRunner) -> No
         "http.request": {"service": "agente", "path": "/"},
         "docker.restart": {"container": "qloapps"},
         "docker.env": {"container": "qloapps", "set": {"A": "b"}},
+        "docker.exec": {"command": "ping"},
         "compose.scale": {"service": "agente-api", "at_least": 2},
         "compose.restart": {"service": "agente-api"},
         "fly.secrets": {"app": "hotel", "set": {"A": "b"}},
@@ -89,6 +97,8 @@ def test_without_a_section_an_action_refuses_all(processes: ProcessRunner) -> No
         ("docker.restart", {"container": "qloapps"}, {"docker:qloapps"}),
         ("docker.env", {"container": "qloapps", "set": {"A": "b"}}, {"docker:qloapps"}),
         ("docker.inspect", {"container": "qloapps"}, set()),
+        ("docker.exec", {"command": "do"}, {"docker.exec:do"}),
+        ("docker.exec", {"command": "look"}, set()),
         ("compose.scale", {"service": "api", "at_least": 2}, {"compose:api"}),
         ("fly.secrets", {"app": "hotel", "set": {"A": "b"}}, {"fly:hotel"}),
         ("fly.status", {"app": "hotel"}, set()),
