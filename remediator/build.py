@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 
-import aiohttp
 from prometheus_client import CollectorRegistry
 
-from remediator.actions.catalog import ActionClients, build_actions
-from remediator.clients.alertmanager import AlertmanagerClient
-from remediator.clients.process import ProcessRunner
-from remediator.clients.prometheus import PrometheusClient
 from remediator.clock import Clock
 from remediator.engine.alert_state import AlertState
-from remediator.engine.assembly import AsksPrometheus, Parts, assemble
-from remediator.engine.capabilities import Capabilities, capabilities_of, catalog_of, guard_names
+from remediator.engine.assembly import Parts, assemble
+from remediator.engine.capabilities import Capabilities, catalog_of, guard_names
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.policies import Policies
 from remediator.engine.readiness import Readiness
@@ -29,9 +23,9 @@ from remediator.jobs.poll_alertmanager import PollAlertmanager
 from remediator.jobs.reload_policies import ReloadPolicies
 from remediator.jobs.tick import Tick
 from remediator.jobs.verify_audit import VerifyAudit
+from remediator.outside import Outside, reach_out
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_document, load_policies
-from remediator.runs.answers import Answer
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
 from remediator.shipped import policy_folder
@@ -39,20 +33,6 @@ from remediator.store.sqlite.store import SqliteStore
 from remediator.telemetry.logs import LogAudit
 from remediator.telemetry.metrics import Metrics
 from remediator.web.services import Services
-
-
-class NoPrometheus:
-    """Stands where no Prometheus is configured: every question is answered with that."""
-
-    _WHY = "remediator.yaml has no prometheus section"
-
-    async def query(self, expr: str) -> Answer:  # noqa: ARG002
-        """Answer that there is nobody to ask."""
-        return Answer(error=self._WHY)
-
-    async def scraped_after(self, expr: str, moment: datetime) -> bool:  # noqa: ARG002
-        """Nothing was scraped."""
-        return False
 
 
 class SoonPoller:
@@ -88,16 +68,6 @@ class Server:
     poller: SoonPoller
 
 
-@dataclass(frozen=True, slots=True)
-class _Outside:
-    """What reaches out."""
-
-    processes: ProcessRunner
-    promql: AsksPrometheus
-    sources: Mapping[str, AlertmanagerClient]
-    capabilities: Capabilities
-
-
 async def build(
     settings: Settings,
     store: SqliteStore,
@@ -113,7 +83,7 @@ async def build(
     Raises:
         ConfigError: with every fault of every policy file.
     """
-    outside = await _reach_out(settings, clock, stack)
+    outside = await reach_out(settings, clock, stack)
     catalog = catalog_of(outside.capabilities)
     folder = policy_folder(settings)
 
@@ -149,7 +119,7 @@ def _jobs(
     store: SqliteStore,
     clock: Clock,
     parts: Parts,
-    outside: _Outside,
+    outside: Outside,
     poller: SoonPoller,
 ) -> tuple[Job, ...]:
     for name, client in outside.sources.items():
@@ -158,23 +128,6 @@ def _jobs(
         )
     stale = CloseStale(settings.sources, store, clock, parts.dispatcher)
     return (Tick(parts.dispatcher), stale, *poller.jobs.values())
-
-
-async def _reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> _Outside:
-    session = await stack.enter_async_context(aiohttp.ClientSession())
-    processes = ProcessRunner()
-    promql: AsksPrometheus = NoPrometheus()
-    if settings.prometheus is not None:
-        promql = PrometheusClient(session, settings.prometheus)
-    clients = ActionClients.of(settings, processes)
-    stack.push_async_callback(clients.close)
-    sources = {
-        name: AlertmanagerClient(session, source)
-        for name, source in settings.sources.items()
-        if source.url is not None
-    }
-    actions = build_actions(settings, clients, clock, promql)
-    return _Outside(processes, promql, sources, capabilities_of(actions, settings.limits))
 
 
 def _services(

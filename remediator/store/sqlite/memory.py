@@ -85,10 +85,15 @@ class MemoryStore:
 
 def open_memory_store() -> MemoryStore:
     """Open an empty one."""
+    return MemoryStore(empty_database())
+
+
+def empty_database() -> sqlite3.Connection:
+    """Open a database in memory that has all tables and no rows."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.deserialize(_empty())
     connection.execute("PRAGMA foreign_keys = ON")
-    return MemoryStore(connection)
+    return connection
 
 
 # A pure function of the schema, so remembering is safe; making the tables takes longer than a whole test.

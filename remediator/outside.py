@@ -1,0 +1,62 @@
+"""What reaches out: clients for all that the configuration names, and the actions built on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+import aiohttp
+
+from remediator.actions.catalog import ActionClients, build_actions
+from remediator.clients.alertmanager import AlertmanagerClient
+from remediator.clients.process import ProcessRunner
+from remediator.clients.prometheus import PrometheusClient
+from remediator.clock import Clock
+from remediator.engine.assembly import AsksPrometheus
+from remediator.engine.capabilities import Capabilities, capabilities_of
+from remediator.runs.answers import Answer
+from remediator.settings import Settings
+
+
+class NoPrometheus:
+    """Stands where no Prometheus is configured: every question is answered with that."""
+
+    _WHY = "remediator.yaml has no prometheus section"
+
+    async def query(self, expr: str) -> Answer:  # noqa: ARG002
+        """Answer that there is nobody to ask."""
+        return Answer(error=self._WHY)
+
+    async def scraped_after(self, expr: str, moment: datetime) -> bool:  # noqa: ARG002
+        """Nothing was scraped."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything that can reach out. Nothing connects before it is used."""
+
+    processes: ProcessRunner
+    promql: AsksPrometheus
+    sources: Mapping[str, AlertmanagerClient]
+    capabilities: Capabilities
+
+
+async def reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Outside:
+    """Build the clients and the actions; what has to be closed goes on `stack`."""
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    processes = ProcessRunner()
+    promql: AsksPrometheus = NoPrometheus()
+    if settings.prometheus is not None:
+        promql = PrometheusClient(session, settings.prometheus)
+    clients = ActionClients.of(settings, processes)
+    stack.push_async_callback(clients.close)
+    sources = {
+        name: AlertmanagerClient(session, source)
+        for name, source in settings.sources.items()
+        if source.url is not None
+    }
+    actions = build_actions(settings, clients, clock, promql)
+    return Outside(processes, promql, sources, capabilities_of(actions, settings.limits))
