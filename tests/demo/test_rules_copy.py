@@ -52,7 +52,7 @@ def test_rules_keep_their_names_and_divide_for_and_ranges() -> None:
     assert "5m" not in rules["pms:error:ratio5m"]
     alerts = rules_copy.prometheus_copy(_read("prometheus/alerts.yml"), 10)
     by_name = {rule["alert"]: rule for group in alerts["groups"] for rule in group["rules"]}
-    assert by_name["PMSCircuitBreakerOpen"]["for"] == "6s"
+    assert by_name["PMSCircuitBreakerOpen"]["for"] == "12s"
     assert by_name["HighErrorRate"]["expr"] == "orchestrator:success:ratio5m < 0.95"
 
 

@@ -29,6 +29,8 @@ _PROMETHEUS = Path(__file__).parents[2] / "prometheus"
 _POLICIES = sorted((Path(__file__).parents[2] / "policies").glob("*.yaml"))
 _SERIES = re.compile(r"([A-Za-z_:][\w:]*)?(?:\{(.*)\})?")
 _LABEL = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
+# The test file's own evaluation_interval.
+_STEP_SECONDS = 15.0
 
 
 def _read(name: str) -> Any:
@@ -49,9 +51,9 @@ def _labels(text: str) -> dict[str, str]:
 def _values(notation: str) -> list[float]:
     values: list[float] = []
     for part in str(notation).split():
-        stepped = re.fullmatch(r"(-?\d+)\+(\d+)x(\d+)", part)
+        stepped = re.fullmatch(r"(-?\d+(?:\.\d+)?)(?:\+(\d+))?x(\d+)", part)
         if stepped:
-            start, step, count = (int(number) for number in stepped.groups())
+            start, step, count = float(stepped[1]), int(stepped[2] or 0), int(stepped[3])
             values += [float(start + step * at) for at in range(count + 1)]
         else:
             values.append(float(part))
@@ -65,20 +67,21 @@ class _Replay:
         self._series = [
             (_labels(one["series"]), _values(one["values"])) for one in test.get("input_series", [])
         ]
-        self._step_seconds = 15.0
+        self._every = int(parse_duration(test["interval"]).total_seconds() / _STEP_SECONDS)
         self._at = -1
         self.store = SeriesStore()
         self.rules = _rules()
 
     def until(self, seconds: float) -> None:
         """Play up to and including a time."""
-        while (self._at + 1) * self._step_seconds <= seconds:
+        while (self._at + 1) * _STEP_SECONDS <= seconds:
             self._at += 1
-            now = self._at * self._step_seconds
+            now = self._at * _STEP_SECONDS
+            scrape, between = divmod(self._at, self._every)
             samples: list[tuple[Labels, float]] = [
-                (labels, values[self._at]) for labels, values in self._series if self._at < len(values)
+                (labels, values[scrape]) for labels, values in self._series if scrape < len(values)
             ]
-            if samples:
+            if samples and not between:
                 self.store.put("scrape", samples, now)
             self.rules.evaluate(self.store, now)
 

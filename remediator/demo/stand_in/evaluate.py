@@ -5,12 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import promql_parser as promql
 import re2
 
+from remediator.demo.stand_in.functions import OVER_TIME, increase, line, quantile
 from remediator.demo.stand_in.series import LOOKBACK_SECONDS, NAME, Labels, Point, Series, SeriesStore
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -20,6 +20,11 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">=": operator.ge,
     "<=": operator.le,
+}
+_OF_RANGES = frozenset({"rate", "increase", "deriv", "predict_linear", *OVER_TIME})
+_ROUNDINGS: Mapping[str, Callable[[float, float], float]] = {
+    "round": lambda value, nearest: round(value / nearest) * nearest,
+    "clamp_min": max,
 }
 _AGGREGATIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "sum": sum,
@@ -113,25 +118,52 @@ class Evaluator:
             return [Element({}, _scalar(self._value(arguments[0])), self._now)]
         if name == "timestamp":
             return [found.with_value(found.at_seconds) for found in _vector(self._value(arguments[0]))]
-        if name in ("rate", "increase"):
-            return self._rate(arguments[0], per_second=name == "rate")
-        if name == "round":
-            nearest = _scalar(self._value(arguments[1])) if len(arguments) > 1 else 1.0
-            rounded = _vector(self._value(arguments[0]))
-            return [found.with_value(round(found.value / nearest) * nearest) for found in rounded]
+        if name in _OF_RANGES:
+            return self._over_range(name, arguments)
+        if name == "histogram_quantile":
+            return self._quantiles(_scalar(self._value(arguments[0])), _vector(self._value(arguments[1])))
+        if name in ("round", "clamp_min"):
+            limit = _scalar(self._value(arguments[1])) if len(arguments) > 1 else 1.0
+            change = _ROUNDINGS[name]
+            return [
+                found.with_value(change(found.value, limit)) for found in _vector(self._value(arguments[0]))
+            ]
         raise UnsupportedError(f"{name}() is not known to the stand-in")
 
-    def _rate(self, matrix: Any, *, per_second: bool) -> Vector:
+    def _over_range(self, name: str, arguments: Sequence[Any]) -> Vector:
+        matrix = arguments[0]
         length_seconds = matrix.range.total_seconds()
         found = []
         for series in self._matching(matrix.vector_selector):
             points = self._within(series, length_seconds)
-            if len(points) > 1:
-                taken_seconds = points[-1].at_seconds - points[0].at_seconds
-                rate = _increase(points) / taken_seconds
-                value = rate if per_second else rate * length_seconds
+            if len(points) >= (1 if name in OVER_TIME else 2):
+                value = self._of_range(name, points, length_seconds, arguments)
                 found.append(Element(_nameless(series.labels), value, self._now))
         return found
+
+    def _of_range(
+        self, name: str, points: Sequence[Point], length_seconds: float, arguments: Sequence[Any]
+    ) -> float:
+        match name:
+            case "rate" | "increase":
+                rate = increase(points) / (points[-1].at_seconds - points[0].at_seconds)
+                return rate if name == "rate" else rate * length_seconds
+            case "deriv":
+                return line(points, self._now)[0]
+            case "predict_linear":
+                slope, height = line(points, self._now)
+                return height + slope * _scalar(self._value(arguments[1]))
+            case _:
+                return OVER_TIME[name]([point.value for point in points])
+
+    def _quantiles(self, share: float, elements: Vector) -> Vector:
+        histograms: dict[frozenset[tuple[str, str]], dict[float, float]] = {}
+        for element in elements:
+            if "le" in element.labels:
+                rest = frozenset(item for item in _key(element) if item[0] != "le")
+                histograms.setdefault(rest, {})[float(element.labels["le"])] = element.value
+        found = ((rest, quantile(share, buckets)) for rest, buckets in histograms.items())
+        return [Element(dict(rest), value, self._now) for rest, value in found if value is not None]
 
     def _aggregate(self, node: Any) -> Vector:
         elements = _vector(self._value(node.expr))
@@ -208,14 +240,6 @@ def _combine(name: str, left: Vector, right: Vector) -> Vector:
     if name == "or":
         return [*left, *(one for one in right if _key(one) not in left_keys)]
     return [one for one in left if (_key(one) in right_keys) == (name == "and")]
-
-
-def _increase(points: Sequence[Point]) -> float:
-    """Return how far a counter came; a fall is a restart from zero."""
-    total = 0.0
-    for before, after in pairwise(points):
-        total += after.value if after.value < before.value else after.value - before.value
-    return total
 
 
 def _matches(matcher: Any, labels: Labels) -> bool:
