@@ -42,6 +42,9 @@ class Docker(Section):
         default=(), description="What may be touched."
     )
     exec: dict[EntryName, DockerExec] = Field(default={}, description="What may be run inside containers.")
+    networks: tuple[str, ...] = Field(
+        default=(), description="Networks that may be looked at, as the engine calls them."
+    )
     recreate: bool = Field(
         default=False,
         description="Allow docker.env to recreate containers: rights of root on the host.",

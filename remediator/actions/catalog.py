@@ -16,9 +16,12 @@ from remediator.actions.docker_env import DockerEnv
 from remediator.actions.docker_exec import DockerExec
 from remediator.actions.docker_inspect import DockerInspect
 from remediator.actions.docker_logs import DockerLogs
+from remediator.actions.docker_network import DockerNetwork
 from remediator.actions.docker_restart import DockerRestart
 from remediator.actions.docker_start import DockerStart
+from remediator.actions.docker_stats import DockerStats
 from remediator.actions.docker_stop import DockerStop
+from remediator.actions.docker_top import DockerTop
 from remediator.actions.fly_apps import FlyApps
 from remediator.actions.fly_restart import FlyRestart
 from remediator.actions.fly_scale_count import FlyScaleCount
@@ -47,6 +50,9 @@ ACTIONS: tuple[type[Action[Any]], ...] = (
     DockerStop,
     DockerLogs,
     DockerInspect,
+    DockerStats,
+    DockerTop,
+    DockerNetwork,
     DockerEnv,
     DockerExec,
     ComposeRestart,
@@ -109,6 +115,9 @@ def build_actions(
         DockerStop(containers),
         DockerLogs(containers, clock),
         DockerInspect(containers),
+        DockerStats(containers),
+        DockerTop(containers),
+        DockerNetwork(containers),
         DockerEnv(containers, clock),
         DockerExec(containers),
         ComposeRestart(services),

@@ -6,20 +6,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from remediator.actions.base import ActionParams, BaseAction, Call, Inventory, Outcome, succeeded
 from remediator.actions.containers import Containers
 from remediator.actions.faults import outcome_of
+from remediator.actions.set_values import VariableName
 from remediator.actions.time_left import TimeLeft
 from remediator.clients.docker import ContainerState
 from remediator.clients.errors import ClientError, Fault
 
 
 class DockerInspectParams(ActionParams):
-    """Which container."""
+    """Which container, and which names its environment should hold."""
 
     container: Annotated[str, Inventory("docker")]
+    env: tuple[VariableName, ...] = Field(
+        default=(), max_length=50, description="Names that should be set there; values are not looked at."
+    )
 
 
 class DockerInspect(BaseAction):
@@ -36,8 +40,12 @@ class DockerInspect(BaseAction):
         "exit_code": "how it last ended",
         "running": "how many of its containers run",
         "replicas": "how many containers there are",
+        "missing_env": "names of `env` that are not set, or to nothing, in one of them",
     }
-    fact = "boolean: whether it runs (of a compose service: all replicas); no such container is false"
+    fact = (
+        "boolean: whether it runs (of a compose service: all replicas) with all names of `env` set; "
+        "no such container is false"
+    )
     read_only = True
     idempotent = True
 
@@ -56,7 +64,14 @@ class DockerInspect(BaseAction):
             outcome = outcome_of(error, only_looked=True)
             return replace(outcome, fact=False) if error.fault is Fault.REFUSED else outcome
         runs = [state.running for state in states]
-        return succeeded(fact=all(runs), running=sum(runs), replicas=len(runs), **_shown(states[0]))
+        missing = [name for name in params.env if not all(state.env.get(name) for state in states)]
+        return succeeded(
+            fact=all(runs) and not missing,
+            running=sum(runs),
+            replicas=len(runs),
+            missing_env=missing,
+            **_shown(states[0]),
+        )
 
 
 def _shown(state: ContainerState) -> dict[str, object]:

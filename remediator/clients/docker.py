@@ -12,8 +12,12 @@ import docker
 
 from remediator.clients.docker_calls import DockerCalls, whole_seconds
 from remediator.clients.docker_exec import ExecResult, run_inside
+from remediator.clients.docker_processes import command_lines
+from remediator.clients.docker_stats import ContainerStats, container_stats, has_earlier
 from remediator.clients.errors import ClientError, Fault
 
+# Long enough for a share of time, short enough for a fact.
+_BETWEEN_SAMPLES_SECONDS = 1.0
 _LOG_CAP_BYTES = 64 * 1024 * 1024
 SERVICE_LABEL = "com.docker.compose.service"
 PROJECT_LABEL = "com.docker.compose.project"
@@ -154,6 +158,27 @@ class DockerEngine:
         """
         seconds = within.total_seconds()
         return await self._calls.ask(lambda client: run_inside(client, name, argv, env, seconds), within)
+
+    async def stats(self, name: str, within: timedelta) -> ContainerStats:
+        """Sample what it uses, over about a second."""
+
+        def work(client: docker.DockerClient) -> ContainerStats:
+            first = client.api.stats(name, stream=False)
+            if has_earlier(first):
+                return container_stats(first)
+            time.sleep(_BETWEEN_SAMPLES_SECONDS)
+            return container_stats(client.api.stats(name, stream=False), first)
+
+        return await self._calls.ask(work, within)
+
+    async def processes(self, name: str, within: timedelta) -> tuple[str, ...]:
+        """Return the command line of each of its processes."""
+        return command_lines(await self._calls.ask(lambda client: client.api.top(name), within))
+
+    async def has_network(self, name: str, within: timedelta) -> bool:
+        """Tell whether the engine has a network of that name."""
+        found = await self._calls.ask(lambda client: client.api.networks(names=[name]), within)
+        return any(network.get("Name") == name for network in found)
 
     def close(self) -> None:
         """Give the threads back; a call under way is not waited for."""

@@ -27,8 +27,8 @@ class Inventory:
     literally in the policy: a label can never choose what is touched. `lock` is the prefix of
     the resource that is locked (`docker` gives `docker:qloapps`); None locks nothing.
 
-    Sections: `services`, `docker` (its containers), `docker.exec`, `docker.recreate` (its containers,
-    where recreating is allowed), `compose` (its services),
+    Sections: `services`, `docker` (its containers), `docker.exec`, `docker.networks`,
+    `docker.recreate` (its containers, where recreating is allowed), `compose` (its services),
     `fly` (its apps), `commands`, `files`, `channels`, `contacts`, `sources`.
     """
 
