@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from remediator.alerts import Alert, AlertStatus
 from remediator.engine.actors import ENGINE
@@ -45,13 +46,11 @@ def foresee_alert(
     One that it closes is returned as it is before.
     """
     episode = reads.open_episode(source, alert.fingerprint)
-    if alert.status is AlertStatus.RESOLVED:
-        return (Handling.NOT_OPEN if episode is None else Handling.CLOSED), episode
-    if episode is not None:
-        repeated = replace(episode, annotations=alert.annotations, last_seen_at=now, missed_polls=0)
-        return Handling.REPEATED, repeated
-    if not confirmed and _is_late(reads, source, alert, now):
-        return Handling.LATE, None
+    handling = handling_of(reads, source, alert, now, is_open=episode is not None, confirmed=confirmed)
+    if episode is not None and handling is Handling.REPEATED:
+        episode = replace(episode, annotations=alert.annotations, last_seen_at=now, missed_polls=0)
+    if handling is not Handling.OPENED:
+        return handling, episode
     opened = Episode(
         source=source,
         fingerprint=alert.fingerprint,
@@ -66,13 +65,51 @@ def foresee_alert(
     return Handling.OPENED, opened
 
 
-def _is_late(reads: Reads, source: str, alert: Alert, now: datetime) -> bool:
-    closed = reads.last_closed_episode(source, alert.fingerprint)
+class Ended(Protocol):
+    """An episode that is over."""
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """When it was closed, by this server's clock."""
+        ...
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the alert ended, by its sender's clock."""
+        ...
+
+
+class PastEpisodes(Protocol):
+    """What has to be known of an identity's past to tell a late receipt from a new episode."""
+
+    def last_closed_episode(self, source: str, fingerprint: str) -> Ended | None:
+        """Return the episode of an identity that closed last."""
+        ...
+
+    def last_late_receipt(self, source: str, fingerprint: str, since: datetime) -> object | None:
+        """Return what was handled as `late` for an identity at `since` or after, if anything."""
+        ...
+
+
+def handling_of(
+    past: PastEpisodes, source: str, alert: Alert, now: datetime, *, is_open: bool, confirmed: bool
+) -> Handling:
+    """Say what an alert does to the episode of its identity: the one rule, live and in backtests."""
+    if alert.status is AlertStatus.RESOLVED:
+        return Handling.CLOSED if is_open else Handling.NOT_OPEN
+    if is_open:
+        return Handling.REPEATED
+    late = not confirmed and _is_late(past, source, alert, now)
+    return Handling.LATE if late else Handling.OPENED
+
+
+def _is_late(past: PastEpisodes, source: str, alert: Alert, now: datetime) -> bool:
+    closed = past.last_closed_episode(source, alert.fingerprint)
     if closed is None or closed.closed_at is None or now - closed.closed_at > LATE_WINDOW:
         return False
     if alert.starts_at > (closed.ended_at or closed.closed_at):
         return False
-    return reads.last_late_receipt(source, alert.fingerprint, closed.closed_at) is None
+    return past.last_late_receipt(source, alert.fingerprint, closed.closed_at) is None
 
 
 def _open(tx: Tx, opened: Episode, now: datetime) -> Episode:
