@@ -24,6 +24,7 @@ from remediator.engine.lease_watch import LeaseWatch
 from remediator.engine.policies import Policies
 from remediator.engine.reverts import Reverter
 from remediator.engine.runner import Runner
+from remediator.engine.shadow_watch import ShadowWatch
 from remediator.engine.starting import Starter
 from remediator.engine.steps import StepRunner
 from remediator.engine.verification import AsksFreshPromQL, Verifier
@@ -35,6 +36,8 @@ from remediator.store.base import Store
 # More than ever run at once (limits.concurrent_runs is a guard of its own): so many runs and
 # admissions can be looked at side by side, most of them waiting for an answer.
 _WORKERS = 64
+# Nothing waits for what shadow sees: a few looks at once leave the rest of the server alone.
+_SHADOW_WORKERS = 8
 
 
 class AsksPrometheus(AsksFreshPromQL, Protocol):
@@ -109,8 +112,9 @@ def assemble(
         TimerKind.APPROVAL_EXPIRY: approvals.expire,
         TimerKind.LEASE: LeaseWatch(engine, facts).look,
         TimerKind.HOLD_EXPIRY: holds.expire,
+        TimerKind.SHADOW: ShadowWatch(engine, answers, promql).look,
     }
-    waker.dispatcher = Dispatcher(store, clock, handlers, _WORKERS)
+    waker.dispatcher = Dispatcher(store, clock, handlers, _WORKERS, {TimerKind.SHADOW: _SHADOW_WORKERS})
     return Parts(
         engine=engine,
         intake=Intake(engine, waker),

@@ -17,6 +17,7 @@ from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import change_state, note_run
 from remediator.engine.recording import keep_policy, record_decision
 from remediator.engine.scopes import Facts, episode_context, scope_of
+from remediator.engine.shadow_records import watch_shadow
 from remediator.guards.base import LookPhase
 from remediator.guards.evaluate import queries_of
 from remediator.runs.answers import Answer, Query
@@ -141,7 +142,7 @@ class Decider:
         tx.save(admission)
         if changed or run is not None:
             keep_policy(tx, subject.prepared, now)
-            record_decision(
+            record = record_decision(
                 tx,
                 decision,
                 LookPhase.ENTRY,
@@ -151,6 +152,8 @@ class Decider:
                 facts=facts,
                 run_id=run.id if run else decision.join_run_id,
             )
+            if decision.outcome is Outcome.SHADOW:
+                watch_shadow(tx, record, decision, subject.episode, self._engine.capabilities)
         if decision.outcome is Outcome.JOINED and decision.join_run_id is not None:
             join_run(tx, admission, decision.join_run_id, now)
         else:

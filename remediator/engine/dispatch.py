@@ -42,16 +42,22 @@ class Dispatcher:
 
     A timer stays until its handler's own transaction moves or clears it, so a crash forgets
     nothing. A subject is handled by one task at a time. `workers` bounds how many subjects of one
-    kind are handled at once.
+    kind are handled at once; `fewer` names kinds with a bound of their own.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, handlers: Mapping[TimerKind, Handler], workers: int
+        self,
+        store: Store,
+        clock: Clock,
+        handlers: Mapping[TimerKind, Handler],
+        workers: int,
+        fewer: Mapping[TimerKind, int],
     ) -> None:
         self._store = store
         self._clock = clock
         self._handlers = handlers
         self._workers = workers
+        self._fewer = fewer
         self._tasks: dict[tuple[TimerKind, int], asyncio.Task[bool]] = {}
         self._pumping: asyncio.Task[None] | None = None
         self._again = False
@@ -119,7 +125,8 @@ class Dispatcher:
         key = (timer.kind, timer.subject_id)
         if key in self._tasks or self._draining:
             return
-        if sum(kind is timer.kind for kind, _ in self._tasks) >= self._workers:
+        most = self._fewer.get(timer.kind, self._workers)
+        if sum(kind is timer.kind for kind, _ in self._tasks) >= most:
             return
         task = asyncio.create_task(self._handle(timer), name=f"{timer.kind} {timer.subject_id}")
         self._tasks[key] = task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -36,6 +36,12 @@ class CheckLook:
     check: str
     held: bool
     detail: str
+    answered: bool = True
+    """Whether what was looked at said anything; False: it could not be asked, so nobody knows."""
+
+    def json(self) -> dict[str, Any]:
+        """Return it as the JSON that records keep."""
+        return {"check": self.check, "held": self.held, "detail": self.detail, "answered": self.answered}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Verifier:
         began = self._clock.now()
         held_since: datetime | None = None
         while True:
-            looks = await self._look(verify, since)
+            looks = await self.look(verify, since)
             now = self._clock.now()
             seconds = round((now - began).total_seconds(), 3)
             if all(look.held for look in looks):
@@ -82,10 +88,11 @@ class Verifier:
                 return Verified(ok=None, seconds=seconds, looks=looks)
             await self._clock.sleep(_pause(verify, now, until, held_since))
 
-    async def _look(self, verify: Verify, since: datetime) -> tuple[CheckLook, ...]:
+    async def look(self, verify: Verify, since: datetime | None) -> tuple[CheckLook, ...]:
+        """Look once at every check; without `since`, however old the samples are."""
         return tuple([await self._look_at(check, since) for check in verify.all_])
 
-    async def _look_at(self, check: Check, since: datetime) -> CheckLook:
+    async def _look_at(self, check: Check, since: datetime | None) -> CheckLook:
         if check.promql is not None:
             return await self._look_promql(check.promql, since)
         if check.http is not None:
@@ -93,31 +100,34 @@ class Verifier:
             return await self._look_action("http.probe", params)
         return await self._look_action(check.uses or "", dict(check.with_))
 
-    async def _look_promql(self, expr: str, since: datetime) -> CheckLook:
+    async def _look_promql(self, expr: str, since: datetime | None) -> CheckLook:
         answer = await self._promql.query(expr)
         if answer.error is not None:
-            return CheckLook(expr, held=False, detail=answer.error)
+            return CheckLook(expr, held=False, detail=answer.error, answered=False)
         if not answer.holds:
             return CheckLook(expr, held=False, detail="does not hold")
-        if not await self._promql.scraped_after(expr, since):
+        if since is not None and not await self._promql.scraped_after(expr, since):
             return CheckLook(expr, held=False, detail="holds, but was scraped before the last step")
         return CheckLook(expr, held=True, detail="holds")
 
     async def _look_action(self, name: str, params_json: dict[str, object]) -> CheckLook:
         action = self._capabilities.actions.get(name)
         if action is None:
-            return CheckLook(name, held=False, detail="is not configured in remediator.yaml")
+            return CheckLook(name, held=False, detail="is not configured in remediator.yaml", answered=False)
         try:
             params = action.params.model_validate(params_json)
         except ValidationError as error:
-            return CheckLook(name, held=False, detail=error.errors(include_url=False)[0]["msg"])
+            what = error.errors(include_url=False)[0]["msg"]
+            return CheckLook(name, held=False, detail=what, answered=False)
         refusal = action.refuse(params)
         if refusal is not None or not action.read_only_for(params):
-            return CheckLook(name, held=False, detail=refusal or "is not read-only")
+            return CheckLook(name, held=False, detail=refusal or "is not read-only", answered=False)
         call = Call(key=f"verify/{name}", timeout=timedelta(seconds=15), started_at=self._clock.now())
         outcome = await executor.attempt(action, params, call)
         held = outcome.ok and outcome.fact is not False
-        return CheckLook(name, held=held, detail=outcome.detail or ("holds" if held else "does not hold"))
+        answered = outcome.ok or outcome.fact is not None
+        detail = outcome.detail or ("holds" if held else "does not hold")
+        return CheckLook(name, held=held, detail=detail, answered=answered)
 
 
 def _pause(verify: Verify, now: datetime, until: datetime, held_since: datetime | None) -> timedelta:

@@ -210,6 +210,7 @@ class TimerKind(StrEnum):
     APPROVAL_EXPIRY = "approval_expiry"  # subject: an approval request
     LEASE = "lease"  # subject: the run that holds the leases
     HOLD_EXPIRY = "hold_expiry"  # subject: a hold
+    SHADOW = "shadow"  # subject: a shadow observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

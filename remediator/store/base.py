@@ -29,6 +29,7 @@ from remediator.runs.records import (
     TimerKind,
     Vote,
 )
+from remediator.runs.shadow import ShadowObservation
 
 Record = (
     Delivery
@@ -37,6 +38,7 @@ Record = (
     | Episode
     | Admission
     | DecisionRecord
+    | ShadowObservation
     | Run
     | StepRecord
     | Lease
@@ -182,6 +184,10 @@ class Reads(Protocol):
 
     def next_due_at(self) -> datetime | None:
         """Return when the earliest timer is due."""
+        ...
+
+    def timers(self, kind: TimerKind) -> int:
+        """Return how many timers of a kind are set."""
         ...
 
     def audit_rows(self, where: Filter) -> list[AuditRow]:

@@ -93,6 +93,35 @@ CREATE TABLE decisions (
   next_look_at TEXT
 )
 ;
+CREATE TABLE shadow_observations (
+  id INTEGER PRIMARY KEY,
+  decision_id INTEGER NOT NULL REFERENCES decisions(id),
+  episode_id INTEGER NOT NULL REFERENCES episodes(id),
+  policy TEXT NOT NULL,
+  policy_hash TEXT NOT NULL,
+  target TEXT NOT NULL,
+  option TEXT NOT NULL,
+  plan TEXT NOT NULL,
+  asks TEXT,
+  decided_at TEXT NOT NULL,
+  steps_end_at TEXT NOT NULL,
+  look_until TEXT NOT NULL,
+  looks INTEGER NOT NULL,
+  unanswered INTEGER NOT NULL,
+  missed INTEGER NOT NULL,
+  looked_at TEXT,
+  held_at_decision INTEGER,
+  first_held_at TEXT,
+  held_since TEXT,
+  last_look TEXT,
+  guards_later TEXT,
+  would_verify TEXT CHECK (would_verify IN ('yes', 'no', 'unknown')),
+  reason TEXT CHECK (reason IN ('held', 'not_held', 'unanswered', 'missed', 'no_verification', 'too_many', 'policy_removed')),
+  finished_at TEXT,
+  resolved_at TEXT,
+  close_reason TEXT CHECK (close_reason IN ('resolved', 'vanished', 'presumed_resolved'))
+)
+;
 CREATE TABLE runs (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('remediation', 'revert')),
@@ -213,7 +242,7 @@ CREATE TABLE holds (
 )
 ;
 CREATE TABLE timers (
-  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry')),
+  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow')),
   subject_id INTEGER NOT NULL,
   due_at TEXT NOT NULL,
   priority INTEGER NOT NULL,
@@ -284,6 +313,10 @@ CREATE INDEX decisions_policy ON decisions(policy, id)
 ;
 CREATE INDEX decisions_run ON decisions(run_id) WHERE run_id IS NOT NULL
 ;
+CREATE UNIQUE INDEX one_observation ON shadow_observations(decision_id)
+;
+CREATE INDEX shadow_observations_episode ON shadow_observations(episode_id)
+;
 CREATE INDEX runs_started ON runs(started_at) WHERE kind = 'remediation'
 ;
 CREATE INDEX runs_finished ON runs(finished_at) WHERE kind = 'remediation'
@@ -303,6 +336,8 @@ CREATE INDEX runs_leased ON runs(policy, target, lease) WHERE lease IS NOT NULL
 CREATE INDEX run_episodes_episode ON run_episodes(episode_id)
 ;
 CREATE INDEX steps_run ON steps(run_id, id)
+;
+CREATE INDEX steps_action ON steps(action, state, phase)
 ;
 CREATE INDEX claims_run ON claims(run_id)
 ;

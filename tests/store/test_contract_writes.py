@@ -103,6 +103,8 @@ async def test_a_timer_moves_and_goes(store: Store) -> None:
     assert await store.read(lambda reads: reads.next_due_at()) == NOW
     due = await store.read(lambda reads: reads.due_timers(NOW, 10))
     assert due == [Timer(kind=TimerKind.DRIVE, subject_id=1, due_at=NOW, priority=8)]
+    counted = await store.read(lambda reads: [reads.timers(TimerKind.DRIVE), reads.timers(TimerKind.LEASE)])
+    assert counted == [1, 0]
     for kind in (TimerKind.DRIVE, TimerKind.DRIVE, TimerKind.DECIDE):
         await store.write(partial(_clear, kind))
     assert await store.read(lambda reads: reads.next_due_at()) is None

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from remediator.runs.episodes import DecisionRecord, Episode
-from remediator.runs.records import Run
+from remediator.runs.records import Run, StepRecord, TimerKind
+from remediator.runs.shadow import ShadowObservation
 from remediator.store.base import Filter, Reads
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.store import SqliteStore
@@ -41,6 +42,7 @@ HOT: dict[str, Callable[[Reads], Any]] = {
     "votes": lambda reads: reads.votes(1),
     "due_timers": lambda reads: reads.due_timers(NOW + timedelta(days=1), 10),
     "next_due_at": lambda reads: reads.next_due_at(),
+    "timers": lambda reads: reads.timers(TimerKind.SHADOW),
     "policy_version": lambda reads: reads.policy_version("h"),
     "counts": lambda reads: reads.counts(),
 }
@@ -62,6 +64,11 @@ FILTERS: dict[str, Callable[[Reads], Any]] = {
     **{f"runs by {name}": _page_by(Run, name) for name in ("policy", "target", "state")},
     **{f"decisions by {name}": _page_by(DecisionRecord, name) for name in ("policy", "run_id", "episode_id")},
     "episodes by alertname": _page_by(Episode, "alertname"),
+    "shadow observations by decision_id": _page_by(ShadowObservation, "decision_id"),
+    "shadow observations by episode_id": _page_by(ShadowObservation, "episode_id"),
+    "steps by action": lambda reads: reads.select(
+        StepRecord, Filter(equal={"action": "x", "state": "succeeded", "phase": "act"}, limit=20)
+    ),
 }
 # The newest row of a table is its first step from the end; claims and holds are few by nature.
 _UNBOUNDED = re.compile(r"SCAN (?!claims|holds)\w+$")

@@ -19,6 +19,7 @@ from remediator.runs.records import (
     Run,
     StepRecord,
     Timer,
+    TimerKind,
     Vote,
 )
 from remediator.store.base import Filter, Order
@@ -151,6 +152,11 @@ class SqliteReads:
         """Return when the earliest timer is due."""
         row = self._connection.execute("SELECT min(due_at) FROM timers").fetchone()
         return datetime.fromisoformat(row[0]) if row[0] else None
+
+    def timers(self, kind: TimerKind) -> int:
+        """Return how many timers of a kind are set."""
+        row = self._connection.execute("SELECT count(*) FROM timers WHERE kind = ?", (str(kind),)).fetchone()
+        return int(row[0])
 
     def audit_rows(self, where: Filter) -> list[AuditRow]:
         """Return a page of the audit log."""

@@ -25,6 +25,7 @@ from remediator.runs.records import (
     Timer,
     Vote,
 )
+from remediator.runs.shadow import ShadowObservation
 
 R = TypeVar("R")
 Encode = Callable[[Any], Any]
@@ -172,6 +173,7 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         _table("episodes", Episode, "opened_at"),
         _table("admissions", Admission, "created_at"),
         _table("decisions", DecisionRecord, "at"),
+        _table("shadow_observations", ShadowObservation, "decided_at"),
         _table("runs", Run, "created_at"),
         _table("steps", StepRecord, "started_at"),
         _table("claims", Claim, "claimed_at"),
