@@ -8,7 +8,7 @@ from pydantic import Field
 
 from remediator.durations import Duration
 from remediator.secret_refs import SecretRef
-from remediator.settings_section import Argv, EntryName, SecretValues, Section
+from remediator.settings_section import Argv, Bounds, EntryName, SecretValues, Section
 
 
 class DockerExec(Section):
@@ -27,6 +27,20 @@ class DockerExec(Section):
     read_only: bool = Field(default=False, description="It only looks: fit for facts and checks.")
 
 
+class Range(Section):
+    """An inclusive range."""
+
+    min: float = Field(gt=0, description="Least.")
+    max: float = Field(gt=0, description="Most.")
+
+
+class DockerUpdateBounds(Section):
+    """Within which bounds a container's limits may be changed; what is left out may not be changed."""
+
+    memory_mb: Bounds | None = Field(default=None, description="Megabytes (2^20 bytes) of memory.")
+    cpus: Range | None = Field(default=None, description="Processors.")
+
+
 class Container(Section):
     """A container by name, or all replicas of a compose service."""
 
@@ -42,6 +56,9 @@ class Docker(Section):
         default=(), description="What may be touched."
     )
     exec: dict[EntryName, DockerExec] = Field(default={}, description="What may be run inside containers.")
+    update: dict[EntryName, DockerUpdateBounds] = Field(
+        default={}, description="Container: within which bounds docker.update may change its limits."
+    )
     networks: tuple[str, ...] = Field(
         default=(), description="Networks that may be looked at, as the engine calls them."
     )

@@ -22,6 +22,7 @@ from remediator.actions.docker_start import DockerStart
 from remediator.actions.docker_stats import DockerStats
 from remediator.actions.docker_stop import DockerStop
 from remediator.actions.docker_top import DockerTop
+from remediator.actions.docker_update import DockerUpdate
 from remediator.actions.fly_apps import FlyApps
 from remediator.actions.fly_restart import FlyRestart
 from remediator.actions.fly_scale_count import FlyScaleCount
@@ -55,6 +56,7 @@ ACTIONS: tuple[type[Action[Any]], ...] = (
     DockerNetwork,
     DockerEnv,
     DockerExec,
+    DockerUpdate,
     ComposeRestart,
     ComposeScale,
     FlySecrets,
@@ -120,6 +122,7 @@ def build_actions(
         DockerNetwork(containers),
         DockerEnv(containers, clock),
         DockerExec(containers),
+        DockerUpdate(containers),
         ComposeRestart(services),
         ComposeScale(services),
         FlySecrets(apps),

@@ -13,6 +13,7 @@ import docker
 from remediator.clients.docker_calls import DockerCalls, whole_seconds
 from remediator.clients.docker_exec import ExecResult, run_inside
 from remediator.clients.docker_processes import command_lines
+from remediator.clients.docker_replies import update_limits
 from remediator.clients.docker_stats import ContainerStats, container_stats, has_earlier
 from remediator.clients.errors import ClientError, Fault
 
@@ -174,6 +175,14 @@ class DockerEngine:
     async def processes(self, name: str, within: timedelta) -> tuple[str, ...]:
         """Return the command line of each of its processes."""
         return command_lines(await self._calls.ask(lambda client: client.api.top(name), within))
+
+    async def update(self, name: str, limits: Mapping[str, Any], within: timedelta) -> None:
+        """Change limits of a container; `limits` are fields of Docker's API.
+
+        Raises:
+            ClientError: REFUSED when there is no such container, or the engine knows no such call.
+        """
+        await self._calls.ask(lambda client: update_limits(client, name, limits), within)
 
     async def has_network(self, name: str, within: timedelta) -> bool:
         """Tell whether the engine has a network of that name."""

@@ -17,6 +17,7 @@ import docker.errors
 import requests
 
 from remediator.clients.capped_output import CappedOutput
+from remediator.clients.docker_replies import check_reply
 from remediator.clients.errors import ClientError, Fault
 
 _CAP_BYTES = 256 * 1024
@@ -55,7 +56,7 @@ def run_inside(
     with client.api.post(
         url, json={"Detach": False, "Tty": False}, stream=True, timeout=within_seconds
     ) as response:
-        _check(response)
+        check_reply(response)
         _read(response, out, err, ends_at)
     return ExecResult(exit_code=_exit_code(client, made), stdout=out.text(), stderr=err.text())
 
@@ -72,13 +73,6 @@ def _created(client: docker.DockerClient, container: str, argv: Sequence[str], e
             raise ClientError(Fault.REFUSED, f"the container {container} does not run") from None
         raise
     return str(made["Id"])
-
-
-def _check(response: requests.Response) -> None:
-    try:
-        response.raise_for_status()
-    except requests.HTTPError as error:
-        docker.errors.create_api_error_from_http_exception(error)
 
 
 def _read(response: requests.Response, out: CappedOutput, err: CappedOutput, ends_at: float) -> None:

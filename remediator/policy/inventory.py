@@ -17,6 +17,7 @@ def entries(settings: Settings, section: str) -> Collection[str] | None:
         "services": settings.services,
         "docker": None if docker is None else docker.containers,
         "docker.exec": None if docker is None else docker.exec,
+        "docker.update": None if docker is None else docker.update,
         "docker.networks": None if docker is None else docker.networks,
         # An opt-in: without it, options that recreate containers are not configured.
         "docker.recreate": docker.containers if docker is not None and docker.recreate else None,
