@@ -52,6 +52,7 @@ ROUTES = (
     Route(GET, "/health/ready", health.ready, None),
     Route(GET, "/metrics", metrics.show_metrics, None),
     Route(GET, f"{_API}/decisions", decisions.list_decisions, Role.VIEWER),
+    Route(GET, f"{_API}/decisions/{_ID}", decisions.show_decision, Role.VIEWER),
     Route(GET, f"{_API}/episodes", episodes.list_episodes, Role.VIEWER),
     Route(POST, f"{_API}/episodes/{_ID}/acknowledge", episodes.acknowledge_episode, Role.OPERATOR),
     Route(GET, f"{_API}/runs", runs.list_runs, Role.VIEWER),

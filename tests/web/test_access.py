@@ -22,6 +22,7 @@ CONTRACT = {
     ("GET", "/health/ready"): None,
     ("GET", "/metrics"): None,
     ("GET", "/api/v1/decisions"): Role.VIEWER,
+    ("GET", "/api/v1/decisions/{id}"): Role.VIEWER,
     ("GET", "/api/v1/episodes"): Role.VIEWER,
     ("POST", "/api/v1/episodes/{id}/acknowledge"): Role.OPERATOR,
     ("GET", "/api/v1/runs"): Role.VIEWER,
