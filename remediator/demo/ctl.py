@@ -1,6 +1,6 @@
 """The commands that the demo's policies may run, as an operator's scripts would be.
 
-`python -m remediator.demo.ctl restart-pms --state DIR`
+`python -m remediator.demo.ctl restart pms --state DIR` (or `database`, `redis`)
 `python -m remediator.demo.ctl block-address ADDRESS --agent-url URL` (token in ADMIN_TOKEN)
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from remediator.demo.pms_process import PmsProcess
+from remediator.demo.service_process import MODULES, ServiceProcess
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,7 +23,8 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    restart = commands.add_parser("restart-pms")
+    restart = commands.add_parser("restart")
+    restart.add_argument("service", choices=sorted(MODULES))
     restart.add_argument("--state", type=Path, required=True)
     for name in ("block-address", "unblock-address"):
         block = commands.add_parser(name)
@@ -31,8 +32,9 @@ def main(argv: list[str] | None = None) -> int:
         block.add_argument("--agent-url", required=True)
     arguments = parser.parse_args(argv)
     try:
-        if arguments.command == "restart-pms":
-            print(f"restarted, pid {PmsProcess(arguments.state).restart()}")  # noqa: T201
+        if arguments.command == "restart":
+            pid = ServiceProcess(arguments.state, arguments.service).restart()
+            print(f"restarted, pid {pid}")  # noqa: T201
         else:
             method = "PUT" if arguments.command == "block-address" else "DELETE"
             _call(method, f"{arguments.agent_url.rstrip('/')}/admin/blocked/{arguments.address}")

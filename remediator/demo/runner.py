@@ -58,7 +58,7 @@ def _in_folder(folder: Path, factor: int, *, keep: bool, no_prometheus: bool) ->
     with ExitStack() as stack:
         processes = stack.enter_context(Processes(folder))
         world = World(folder, processes, None if no_prometheus else find_binaries(), factor)
-        stack.callback(world.pms.stop)
+        stack.callback(world.stop_services)
         _introduce(screen, world, factor)
         try:
             world.write_files()

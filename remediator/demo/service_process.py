@@ -1,4 +1,4 @@
-"""The demo's PMS as a service: started, stopped and restarted by its pid file."""
+"""The demo's services (PMS, database, Redis): started, stopped and restarted by their pid files."""
 
 from __future__ import annotations
 
@@ -8,25 +8,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
 
-_MODULE = "remediator.demo.pms"
+MODULES: Mapping[str, str] = {
+    "pms": "remediator.demo.pms",
+    "database": "remediator.demo.backend",
+    "database_backup": "remediator.demo.backend",
+    "redis": "remediator.demo.backend",
+}
 _STOP_WITHIN_SECONDS = 5.0
 _ANSWER_WITHIN_SECONDS = 20.0
 _LOOK_EVERY_SECONDS = 0.05
 
 
-class PmsProcess:
-    """One PMS process, known by files in a folder: how it is started, its pid, its log."""
+class ServiceProcess:
+    """One process of a service, known by files in a folder: how it is started, its pid, its log."""
 
-    def __init__(self, folder: Path) -> None:
-        self._pid_file = folder / "pms.pid"
-        self._how_file = folder / "pms.json"
-        self._log_file = folder / "pms.log"
-        self._broken_file = folder / "pms-broken.json"
+    def __init__(self, folder: Path, name: str) -> None:
+        self._name = name
+        self._module = MODULES[name]
+        self._pid_file = folder / f"{name}.pid"
+        self._how_file = folder / f"{name}.json"
+        self._log_file = folder / f"{name}.log"
+        self._broken_file = folder / f"{name}-broken.json"
         self._child: subprocess.Popen[bytes] | None = None
 
     def set_up(self, port: int, owner_pid: int) -> None:
@@ -43,7 +50,7 @@ class PmsProcess:
             pid = int(self._pid_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return pid if _is_pms(pid) else None
+        return pid if _runs(pid, self._module) else None
 
     def start(self) -> int:
         """Start it and wait until it answers, well or not; return its pid.
@@ -53,7 +60,7 @@ class PmsProcess:
         """
         how = json.loads(self._how_file.read_text(encoding="utf-8"))
         port = int(how["port"])
-        argv = [sys.executable, "-m", _MODULE, "--port", str(port), "--owner", str(how["owner_pid"])]
+        argv = [sys.executable, "-m", self._module, "--port", str(port), "--owner", str(how["owner_pid"])]
         with self._log_file.open("ab") as log:
             # A session of its own: whoever restarts it may end, and be ended, without it.
             self._child = subprocess.Popen(  # noqa: S603  (this module's own argv)
@@ -65,7 +72,7 @@ class PmsProcess:
             )
         self._pid_file.write_text(str(self._child.pid), encoding="utf-8")
         if not _wait(lambda: _answers(port), _ANSWER_WITHIN_SECONDS):
-            raise RuntimeError(f"the PMS does not answer on port {port}; see {self._log_file}")
+            raise RuntimeError(f"{self._name} does not answer on port {port}; see {self._log_file}")
         return self._child.pid
 
     def stop(self, *, gently: bool = True) -> None:
@@ -93,7 +100,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
         return
 
 
-def _is_pms(pid: int) -> bool:
+def _runs(pid: int, module: str) -> bool:
     try:
         os.kill(pid, 0)
     except OSError:
@@ -101,7 +108,7 @@ def _is_pms(pid: int) -> bool:
     command = Path(f"/proc/{pid}/cmdline")
     try:
         # Empty for a process that has ended and that nobody has waited for yet.
-        return _MODULE.encode() in command.read_bytes()
+        return module.encode() in command.read_bytes()
     except OSError:
         return not command.parent.parent.joinpath("self").exists()
 

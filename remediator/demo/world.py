@@ -15,13 +15,14 @@ import httpx
 import yaml
 
 from remediator.demo import rules_copy
-from remediator.demo.pms_process import PmsProcess
 from remediator.demo.processes import Processes, free_ports
+from remediator.demo.service_process import MODULES, ServiceProcess
 from remediator.demo.shipped_files import policies, shipped
 from remediator.yaml_source import read_yaml_file
 
-# What the agent's breaker waits in a runbook's world, and here divided.
+# What the agent's breaker waits, and how often the agent probes, in a runbook's world; here divided.
 _RECOVERY_SECONDS = 30.0
+_PROBE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class Ports:
     pms: int
     prometheus: int
     alertmanager: int
+    database: int
+    database_backup: int
+    redis: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +69,20 @@ class World:
 
     def __init__(self, folder: Path, processes: Processes, binaries: Binaries | None, factor: float) -> None:
         self.folder = folder
-        self.ports = Ports(*free_ports(5))
+        self.ports = Ports(*free_ports(8))
         self.tokens = Tokens(*(secrets.token_urlsafe(24) for _ in range(4)))
-        self.pms = PmsProcess(folder)
+        self.services = {name: ServiceProcess(folder, name) for name in MODULES}
         self.binaries = binaries
         self._processes = processes
         self._factor = factor
         # The environment's own settings are for another server.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("REMEDIATOR_")}
         self._env = {**kept, "PYTHONUNBUFFERED": "1"}
+
+    def stop_services(self) -> None:
+        """Stop what is restarted by commands, and so belongs to nobody else."""
+        for service in self.services.values():
+            service.stop()
 
     @property
     def config(self) -> Path:
@@ -116,8 +125,9 @@ class World:
         Raises:
             NotStartedError: naming the part that did not start.
         """
-        self.pms.set_up(self.ports.pms, os.getpid())
-        self.pms.start()
+        for name, service in self.services.items():
+            service.set_up(getattr(self.ports, name), os.getpid())
+            service.start()
         self._start_agent()
         if self.binaries is not None:
             self._start_alertmanager(self.binaries)
@@ -131,7 +141,7 @@ class World:
         httpx.post(
             f"{self.url(self.ports.pms)}/admin/break", json={"mode": "down"}, trust_env=False
         ).raise_for_status()
-        self.pms.stop(gently=False)
+        self.services["pms"].stop(gently=False)
 
     def mend_pms(self) -> None:
         """Mend the database, as somebody would meanwhile."""
@@ -186,6 +196,10 @@ class World:
             "ADMIN_TOKEN": self.tokens.agent_admin,
             "PMS_TYPE": "qloapps",
             "PMS_TIMEOUT": "2",
+            "PMS_PROBE_SECONDS": str(_PROBE_SECONDS / self._factor),
+            "DATABASE_URL": self.url(self.ports.database),
+            "DATABASE_BACKUP_URL": self.url(self.ports.database_backup),
+            "REDIS_URL": self.url(self.ports.redis),
             "PMS_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": str(recovery_seconds),
             "TRAFFIC_PER_SECOND": "10",
         }

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
+from remediator.demo.backend import Backend
 from remediator.demo.hotel.agent import Fault
 from remediator.demo.hotel.app import AGENT, build_app
 from remediator.demo.hotel.breaker import BreakerState
@@ -127,7 +128,7 @@ async def test_mock_mode_serves_guests_and_is_ready_but_degraded(world: World) -
 async def test_in_mock_mode_the_breaker_still_notices_that_the_pms_is_back(world: World) -> None:
     await world.break_pms("down")
     await world.ask(times=3)
-    world.agent.pms_type = "mock"
+    world.agent.settings.pms_type = "mock"
     world.agent.breaker.reset()
     await world.agent.try_pms()
     assert world.breaker() is BreakerState.OPEN
@@ -178,6 +179,10 @@ async def test_admin_needs_the_token(world: World, method: str, path: str) -> No
         ("/admin/settings/pms-type", {"value": "other"}, 422),
         ("/admin/settings/pms-type", {"value": "mock", "more": 1}, 422),
         ("/admin/settings/rate-limit", {"value": 0}, 422),
+        ("/admin/settings/audio-enabled", {"value": False}, 200),
+        ("/admin/settings/database", {"value": "elsewhere"}, 422),
+        ("/admin/settings/pms-cache-ttl", {"value": -1}, 422),
+        ("/admin/settings/pms-base-url", {"value": "file:///etc/passwd"}, 422),
         ("/admin/settings/rate-limit", {"value": 300}, 200),
         ("/admin/settings/unheard-of", {"value": 1}, 404),
     ],
@@ -191,3 +196,67 @@ async def test_the_breaker_is_configured_and_keeps_what_is_not_named(world: Worl
     status, answer = await world.call("POST", "/admin/circuit-breaker/config", json=body, headers=_TOKEN)
     assert status == 200
     assert answer == {**body, "half_open_max_calls": 1, "state": "closed"}
+
+
+async def test_a_cache_time_spares_the_pms(world: World) -> None:
+    await world.ask()
+    await world.call("PUT", "/admin/settings/pms-cache-ttl", json={"value": 300}, headers=_TOKEN)
+    await world.break_pms("down")
+    status, body = await world.ask(times=5)
+    assert (status, "potentially_stale" in body) == (200, False)
+    assert world.breaker() is BreakerState.CLOSED
+
+
+async def test_without_audio_nobody_waits_for_it(world: World) -> None:
+    world.agent.fault = Fault(nlp_delay_seconds=3600)
+    await world.call("PUT", "/admin/settings/audio-enabled", json={"value": False}, headers=_TOKEN)
+    assert (await world.ask())[0] == 200
+
+
+async def test_in_fallback_mode_whatsapp_fails_alone(world: World) -> None:
+    world.agent.fault = Fault(error_share=1, error_kind="whatsapp")
+    assert (await world.ask())[0] == 503
+    await world.call("PUT", "/admin/settings/fallback-mode", json={"value": True}, headers=_TOKEN)
+    assert (await world.ask())[0] == 200
+    assert "whatsapp_errors_total 2.0" in await world.metrics()
+
+
+async def test_without_its_database_it_serves_nobody_until_it_uses_the_backup(world: World) -> None:
+    async with TestServer(Backend().app()) as backup:
+        world.agent.settings.database_url = "http://127.0.0.1:1"
+        world.agent.settings.database_backup_url = str(backup.make_url(""))
+        assert await world.ask() == (503, {"error": "availability is not to be had", "kind": "database"})
+        await world.agent.probe()
+        assert (await world.call("GET", "/health/ready"))[0] == 503
+        await world.call("PUT", "/admin/settings/database", json={"value": "backup"}, headers=_TOKEN)
+        assert (await world.ask())[0] == 200
+    assert "database_errors_total 1.0" in await world.metrics()
+
+
+async def test_without_redis_nothing_is_cached(world: World) -> None:
+    world.agent.settings.redis_url = "http://127.0.0.1:1"
+    await world.ask()
+    await world.agent.probe()
+    await world.break_pms("down")
+    assert (await world.ask())[0] == 503
+
+
+async def test_synthetic_transactions_are_answered(world: World) -> None:
+    wanted = {"room_type": "standard", "check_in": "2030-05-01", "check_out": "2030-05-02"}
+    status, body = await world.call("POST", "/api/v1/reservations/check", json=wanted)
+    assert (status, body["possible"]) == (200, True)
+    assert (await world.call("POST", "/api/v1/reservations/check", json={}))[0] == 422
+    status, body = await world.call("POST", "/webhooks/whatsapp", json={"test": "synthetic_transaction"})
+    assert (status, body["status"], body["pms_circuit_breaker"]) == (200, "ok", "closed")
+
+
+async def test_a_guessed_admin_token_is_a_security_event(world: World) -> None:
+    await world.call("POST", "/admin/circuit-breaker/reset", headers={"Authorization": "Bearer guess"})
+    assert 'security_events_total{kind="bad_admin_token"} 1.0' in await world.metrics()
+
+
+@pytest.mark.parametrize(("mode", "up"), [("off", 1.0), ("down", 0.0)])
+async def test_the_pms_is_probed(world: World, mode: str, up: float) -> None:
+    await world.break_pms(mode)
+    await world.agent.probe()
+    assert f'pms_up{{service="pms"}} {up}' in await world.metrics()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from remediator.demo import ctl
-from remediator.demo.pms_process import PmsProcess
+from remediator.demo.service_process import ServiceProcess
 
 
 def _free_port() -> int:
@@ -29,8 +29,8 @@ def port() -> int:
 
 
 @pytest.fixture
-def pms(tmp_path: Path, port: int) -> Iterator[PmsProcess]:
-    process = PmsProcess(tmp_path)
+def pms(tmp_path: Path, port: int) -> Iterator[ServiceProcess]:
+    process = ServiceProcess(tmp_path, "pms")
     process.set_up(port, os.getpid())
     process.start()
     yield process
@@ -38,7 +38,7 @@ def pms(tmp_path: Path, port: int) -> Iterator[PmsProcess]:
 
 
 def _restart(folder: Path) -> None:
-    command = [sys.executable, "-m", "remediator.demo.ctl", "restart-pms", "--state", str(folder)]
+    command = [sys.executable, "-m", "remediator.demo.ctl", "restart", "pms", "--state", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
@@ -47,7 +47,7 @@ def _health(port: int) -> int:
     return httpx.get(f"http://127.0.0.1:{port}/api/health", trust_env=False).status_code
 
 
-def test_the_restart_command_brings_a_killed_pms_back(pms: PmsProcess, port: int, tmp_path: Path) -> None:
+def test_the_restart_command_brings_a_killed_pms_back(pms: ServiceProcess, port: int, tmp_path: Path) -> None:
     before = pms.pid
     pms.stop(gently=False)
     assert pms.pid is None
@@ -58,7 +58,7 @@ def test_the_restart_command_brings_a_killed_pms_back(pms: PmsProcess, port: int
     assert _health(port) == 200
 
 
-def test_what_is_broken_stays_broken_over_a_restart(pms: PmsProcess, port: int, tmp_path: Path) -> None:
+def test_what_is_broken_stays_broken_over_a_restart(pms: ServiceProcess, port: int, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{port}/admin/break"
     httpx.post(url, json={"mode": "down"}, trust_env=False).raise_for_status()
     _restart(tmp_path)
@@ -71,13 +71,15 @@ def test_a_pid_file_that_names_another_process_is_not_believed(tmp_path: Path) -
     bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         (tmp_path / "pms.pid").write_text(str(bystander.pid))
-        PmsProcess(tmp_path).stop(gently=False)
+        ServiceProcess(tmp_path, "pms").stop(gently=False)
         assert bystander.poll() is None
     finally:
         bystander.communicate(b"\n", timeout=10)
 
 
-@pytest.mark.parametrize("module", ["remediator.demo.pms", "remediator.demo.hotel"])
+@pytest.mark.parametrize(
+    "module", ["remediator.demo.pms", "remediator.demo.backend", "remediator.demo.hotel"]
+)
 def test_ends_when_its_owner_is_gone(module: str, port: int) -> None:
     owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     process = subprocess.Popen([sys.executable, "-m", module, "--port", str(port), "--owner", str(owner.pid)])

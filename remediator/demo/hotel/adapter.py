@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
@@ -25,9 +26,10 @@ class PmsError(Exception):
 class QloApps:
     """The PMS over HTTP."""
 
-    def __init__(self, session: ClientSession, url: str, timeout_seconds: float) -> None:
+    def __init__(self, session: ClientSession, url: Callable[[], str], timeout_seconds: float) -> None:
+        """`url` is asked anew for each call: it can be pointed at a backup meanwhile."""
         self._session = session
-        self._url = url.rstrip("/")
+        self._url = url
         self._timeout = ClientTimeout(total=timeout_seconds)
 
     async def availability(self, checkin: str) -> Rooms:
@@ -38,7 +40,9 @@ class QloApps:
         """
         try:
             async with self._session.get(
-                f"{self._url}/api/availability", params={"checkin": checkin}, timeout=self._timeout
+                f"{self._url().rstrip('/')}/api/availability",
+                params={"checkin": checkin},
+                timeout=self._timeout,
             ) as response:
                 if response.status != 200:
                     raise PmsError(f"http_{response.status}")

@@ -6,12 +6,12 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from remediator.demo.hotel.agent import Fault, HotelAgent
+from remediator.demo.hotel.agent import ErrorKind, Fault, HotelAgent
+from remediator.demo.hotel.live_settings import change_setting, read_setting
 
 
 class _Body(BaseModel):
@@ -31,19 +31,9 @@ class FaultBody(_Body):
 
     error_share: float = Field(default=0.0, ge=0, le=1)
     spike_per_second: float = Field(default=0.0, ge=0, le=1000)
+    error_kind: ErrorKind = "overload"
     spike_client: str = "203.0.113.9"
-
-
-class PmsTypeBody(_Body):
-    """Which PMS answers."""
-
-    value: Literal["qloapps", "mock"]
-
-
-class NumberBody(_Body):
-    """A whole number of at least one."""
-
-    value: Annotated[int, Field(ge=1)]
+    nlp_delay_seconds: float = Field(default=0.0, ge=0, le=60)
 
 
 class Admin:
@@ -72,6 +62,7 @@ class Admin:
         async def guarded(request: web.Request) -> web.Response:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
             if not self._token or not hmac.compare_digest(given.encode(), self._token.encode()):
+                self._agent.metrics.security_events.labels(kind="bad_admin_token").inc()
                 return web.json_response({"error": "an admin token is needed"}, status=401)
             try:
                 return await handler(request)
@@ -112,22 +103,14 @@ class Admin:
         return await self._breaker(request)
 
     async def _setting(self, request: web.Request) -> web.Response:
-        values = {
-            "pms-type": self._agent.pms_type,
-            "rate-limit": self._agent.limiter.per_minute,
-        }
         name = request.match_info["name"]
-        if name not in values:
+        value = read_setting(self._agent, name)
+        if value is None:
             return web.json_response({"error": "no such setting"}, status=404)
-        return web.json_response({"name": name, "value": values[name]})
+        return web.json_response({"name": name, "value": value})
 
     async def _set(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        match request.match_info["name"]:
-            case "pms-type":
-                self._agent.pms_type = PmsTypeBody.model_validate_json(body).value
-            case "rate-limit":
-                self._agent.limiter.per_minute = NumberBody.model_validate_json(body).value
+        change_setting(self._agent, request.match_info["name"], await request.read())
         return await self._setting(request)
 
     async def _block(self, request: web.Request) -> web.Response:

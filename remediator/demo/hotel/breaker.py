@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+_SEEN_SECONDS = 300.0
+
 
 class BreakerState(StrEnum):
     """Whether calls go through."""
@@ -42,6 +44,7 @@ class CircuitBreaker:
         self._opened_at_seconds = 0.0
         self._trials = 0
         self._calls: deque[tuple[float, bool]] = deque()
+        self._seen: deque[tuple[float, bool]] = deque()
 
     @property
     def state(self) -> BreakerState:
@@ -76,8 +79,17 @@ class CircuitBreaker:
         self._trials += 1
         return True
 
+    def failure_ratio(self, within_seconds: float) -> float:
+        """Return the share of recorded calls that failed lately (5 minutes at most); none is 0."""
+        since_seconds = self._now() - within_seconds
+        lately = [ok for at_seconds, ok in self._seen if at_seconds >= since_seconds]
+        return lately.count(False) / len(lately) if lately else 0.0
+
     def record(self, *, ok: bool) -> None:
         """Note how an admitted call ended."""
+        self._seen.append((self._now(), ok))
+        while self._seen[0][0] < self._now() - _SEEN_SECONDS:
+            self._seen.popleft()
         if self._state is BreakerState.HALF_OPEN:
             self._state = BreakerState.CLOSED
             self._calls.clear()
