@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from remediator.actions.base import Action, BaseAction
 from remediator.actions.catalog import ACTIONS
 from remediator.authoring.parameter_tables import models_within, parameters
+from remediator.authoring.policy_tests.model import PolicyTestFile
 from remediator.authoring.schema import policy_schema
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
@@ -34,6 +35,7 @@ def pages() -> Mapping[str, str]:
         "docs/policies.md": policies_page(),
         "docs/configuration.md": configuration_page(),
         "policies/policy.schema.json": json.dumps(full_schema(), indent=1) + "\n",
+        "policies/tests/policy-tests.schema.json": json.dumps(tests_schema(), indent=1) + "\n",
     }
 
 
@@ -41,6 +43,16 @@ def full_schema() -> dict[str, Any]:
     """Return the JSON Schema of a policy with every guard and action there is."""
     guards = {name: guard.params for name, guard in configurable_guards().items()}
     return policy_schema(guards, {action.name: action.params for action in ACTIONS})
+
+
+def tests_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a file of policy tests."""
+    schema = PolicyTestFile.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "Tests of remediator's policies",
+    }
 
 
 def actions_page(actions: Iterable[type[Action[Any]]]) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from remediator.authoring.check import CheckFormat, write_problems
-from remediator.cli import audit, episodes, explain, holds, policies, runs, server, tokens
+from remediator.cli import audit, episodes, explain, holds, policies, policy_tests, runs, server, tokens
 from remediator.cli.client import ApiError
 from remediator.cli.output import ExitCode, complain, say
 from remediator.errors import ConfigError, RemediatorError, Severity
@@ -23,6 +23,7 @@ _GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
         "Policy files.",
         {
             "check": policies.check_files,
+            "test": policy_tests.run_policy_tests,
             "list": policies.list_policies,
             "schema": policies.print_schema,
             "close-breaker": policies.close_breaker,

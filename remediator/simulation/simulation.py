@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from remediator.actions.base import Action
@@ -20,19 +20,15 @@ from remediator.engine.capabilities import Capabilities, capabilities_of, catalo
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.intake import Accepted
 from remediator.engine.policies import Policies
-from remediator.errors import ConfigError, Problem, Severity
 from remediator.labels import Labels
-from remediator.policy.catalog import Catalog
-from remediator.policy.index import MatcherIndex
-from remediator.policy.loaded import LoadedPolicy, PolicySet
-from remediator.policy.loader import load_document, load_policy
+from remediator.policy.loaded import PolicySet
+from remediator.policy.loader import load_document
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
 from remediator.simulation.alertmanager import SimulatedAlertmanager
 from remediator.simulation.looped_clock import LoopedEventLoop
 from remediator.simulation.timekeeper import Timekeeper, WatchedStore
 from remediator.store.base import Store
-from remediator.yaml_source import YamlSource
 
 SOURCE = "default"
 
@@ -64,16 +60,11 @@ class Simulation:
         self._keeping = asyncio.create_task(keeper.run(), name="timekeeper")
 
     @classmethod
-    async def begin(cls, around: Surroundings, sources: Sequence[YamlSource]) -> Simulation:
-        """Put an engine that serves these policies into its surroundings.
-
-        Raises:
-            ConfigError: with every fault of every policy.
-        """
-        capabilities = await _capabilities(around)
+    async def begin(cls, around: Surroundings, policies: PolicySet) -> Simulation:
+        """Put an engine that serves these policies into its surroundings."""
+        capabilities = _capabilities(around)
         catalog = catalog_of(capabilities)
         settings = around.settings
-        loaded = policy_set(sources, catalog, settings, now=around.clock.now())
         store = WatchedStore(around.store)
         parts = assemble(
             settings=settings,
@@ -81,7 +72,7 @@ class Simulation:
             clock=around.clock,
             capabilities=capabilities,
             policies=Policies(
-                loaded, capabilities, lambda document: load_document(document, "stored", catalog, settings)
+                policies, capabilities, lambda document: load_document(document, "stored", catalog, settings)
             ),
             redactor=Redactor(frozenset()),
             promql=around.promql,
@@ -127,33 +118,9 @@ class Simulation:
         return await self.parts.intake.accept(SOURCE, payload)
 
 
-async def _capabilities(around: Surroundings) -> Capabilities:
+def _capabilities(around: Surroundings) -> Capabilities:
     # None of the clients connects before it is used, and the scripted actions never use them.
     clients = ActionClients.of(around.settings, ProcessRunner())
     clients = replace(clients, services=around.services)
     actions = build_actions(around.settings, clients, around.clock, around.promql)
     return capabilities_of(around.actions(actions), around.settings.limits)
-
-
-def policy_set(
-    sources: Sequence[YamlSource], catalog: Catalog, settings: Settings, *, now: datetime
-) -> PolicySet:
-    """Load policies from what was read of their files.
-
-    Raises:
-        ConfigError: with every fault of every policy.
-    """
-    policies: dict[str, LoadedPolicy] = {}
-    problems: list[Problem] = []
-    for source in sources:
-        policy, found = load_policy(source, catalog, settings)
-        problems += found
-        if policy is not None:
-            policies[policy.name] = policy
-    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    if errors:
-        raise ConfigError(errors)
-    index = MatcherIndex(
-        {name: (policy.document.priority, policy.matchers) for name, policy in policies.items()}
-    )
-    return PolicySet(policies, index, tuple(problems), loaded_at=now)
