@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
 from pydantic import Field
 
 from remediator.durations import Duration
 from remediator.secret_refs import SecretRef
 from remediator.settings_section import Argv, Bounds, EntryName, SecretValues, Section
+
+ImageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}$")]
+
+
+class FlyDeploy(Section):
+    """What an app may be deployed from; nothing is built."""
+
+    current: bool = Field(default=True, description="The image that it runs, again.")
+    images: tuple[ImageName, ...] = Field(default=(), description="Others: registry/repository:tag@digest.")
 
 
 class FlyApp(Section):
@@ -19,6 +29,7 @@ class FlyApp(Section):
     )
     count: Bounds | None = Field(default=None, description="How many machines there may be.")
     memory_mb: tuple[int, ...] = Field(default=(), description="Megabytes that a machine may have.")
+    deploy: FlyDeploy | None = Field(default=None, description="Whether, and from what, it may be deployed.")
 
 
 class Fly(Section):

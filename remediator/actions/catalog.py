@@ -24,6 +24,8 @@ from remediator.actions.docker_stop import DockerStop
 from remediator.actions.docker_top import DockerTop
 from remediator.actions.docker_update import DockerUpdate
 from remediator.actions.fly_apps import FlyApps
+from remediator.actions.fly_deploy import FlyDeploy
+from remediator.actions.fly_logs import FlyLogs
 from remediator.actions.fly_restart import FlyRestart
 from remediator.actions.fly_scale_count import FlyScaleCount
 from remediator.actions.fly_scale_memory import FlyScaleMemory
@@ -63,7 +65,9 @@ ACTIONS: tuple[type[Action[Any]], ...] = (
     FlyScaleCount,
     FlyScaleMemory,
     FlyRestart,
+    FlyDeploy,
     FlyStatus,
+    FlyLogs,
     CommandRun,
     Wait,
 )
@@ -129,7 +133,9 @@ def build_actions(
         FlyScaleCount(apps),
         FlyScaleMemory(apps),
         FlyRestart(apps),
+        FlyDeploy(apps),
         FlyStatus(apps),
+        FlyLogs(apps, clock),
         CommandRun(settings.commands, clients.processes),
         Wait(clock),
     )

@@ -47,6 +47,14 @@ class Scale:
     memory_mb: int
 
 
+@dataclass(frozen=True, slots=True)
+class AppLog:
+    """The latest lines of an app's log; not complete when some were left out in the middle."""
+
+    text: str
+    complete: bool
+
+
 class FlyClient:
     """The apps of one Fly organization, with one token."""
 
@@ -105,6 +113,20 @@ class FlyClient:
             version=int(shown.get("version") or 0),
             machines=tuple(_machine(row) for row in machines),
         )
+
+    async def images(self, app: str, within: timedelta) -> tuple[str, ...]:
+        """Return the image that each machine runs, by tag and digest."""
+        found = await self._json(("image", "show", "--app", app, "--json"), within)
+        return tuple(image_of(_lower(row)) for row in _rows(found, "image show"))
+
+    async def deploy(self, app: str, image: str, within: timedelta, key: str) -> None:
+        """Make a release of an image that is there, with the configuration that the app has."""
+        await self._run(("deploy", "--app", app, "--image", image, "--yes"), within, key)
+
+    async def logs(self, app: str, within: timedelta) -> AppLog:
+        """Return what there is of an app's log; without --no-tail flyctl would go on for ever."""
+        result = await self._run(("logs", "--app", app, "--no-tail"), min(within, self._settings.timeout))
+        return AppLog(text=result.stdout, complete=not result.truncated)
 
     async def _json(self, argv: tuple[str, ...], within: timedelta) -> Any:
         result = await self._run(argv, min(within, self._settings.timeout))
@@ -184,6 +206,13 @@ def _rows(found: Any, what: str) -> list[dict[str, Any]]:
 def _lower(row: Mapping[str, Any]) -> dict[str, Any]:
     """flyctl has changed the case of its keys between versions (`Digest`, `digest`)."""
     return {name.lower(): value for name, value in row.items()}
+
+
+def image_of(row: Mapping[str, Any]) -> str:
+    """Write an image as `flyctl deploy --image` takes it: registry/repository:tag@digest."""
+    name = f"{row.get('registry', '')}/{row.get('repository', '')}"
+    tag, digest = row.get("tag"), row.get("digest")
+    return name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
 
 
 def _machine(row: Mapping[str, Any]) -> Machine:

@@ -223,3 +223,24 @@ def test_names_keep_to_the_inventory(containers: Containers) -> None:
     assert "has no 'mysql'" in str(containers.refuse("mysql"))
     none = Containers(None, containers.engine, None)
     assert none.refuse("qloapps") == "remediator.yaml has no docker section"
+
+
+async def test_counts_offenders_in_one_reading(containers: Containers, engine: Engine, call: Call) -> None:
+    lines = "203.0.113.7 GET 429\\n203.0.113.7 GET 429\\nnonsense GET 429\\n198.51.100.1 GET 401\\n"
+    engine.run("qloapps", ("printf", lines))
+    engine.podman("wait", "qloapps")
+    params = DockerLogsParams.model_validate(
+        {
+            "container": "qloapps",
+            "count": "429",
+            "counts": {"auth": " 40[13]$", "rate": " 429$"},
+            "top": {"pattern": "^(\\S+) ", "addresses": True, "at_least": 2},
+        }
+    )
+    try:
+        outcome = await DockerLogs(containers, SystemClock()).act(params, call)
+    finally:
+        engine.remove("qloapps")
+    assert outcome.fact == 3
+    assert outcome.result["counts"] == {"auth": 1, "rate": 3}
+    assert outcome.result["top_values"] == ["203.0.113.7"]

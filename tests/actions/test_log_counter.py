@@ -37,3 +37,11 @@ def test_only_the_latest_lines_are_kept() -> None:
     counter.take(b"".join(b"n%d\r\n" % number for number in range(50)))
     assert counter.count == 50
     assert counter.latest == [f"n{number}" for number in range(30, 50)]
+
+
+def test_counts_under_several_names_in_one_reading() -> None:
+    named = {name: compile_pattern(text) for name, text in {"auth": "40[13]", "rate": "429"}.items()}
+    counter = LogCounter(("timeout",), None, named)
+    counter.take(b"GET 401\nGET 403 429\nread timeout\nGET 200\n")
+    counter.end()
+    assert (counter.count, counter.counts) == (1, {"auth": 2, "rate": 1})
