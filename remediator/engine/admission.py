@@ -111,6 +111,7 @@ def question_for(
     document = prepared.policy.document
     scope = scope_of(run.context if run else episode_context(episode), prepared.policy, facts)
     shadow = Mode.SHADOW in (deciding.settings.mode, document.mode)
+    target = _target(prepared, scope)
     return Question(
         prepared=prepared,
         capabilities=deciding.capabilities,
@@ -119,7 +120,11 @@ def question_for(
         now=now,
         scope=scope,
         history=reads.history(
-            now=now, since=now - prepared.window, policy=prepared.policy.name, shadow=shadow
+            now=now,
+            since=now - prepared.window,
+            policy=prepared.policy.name,
+            shadow=shadow,
+            target=target,
         ),
         answers=answers,
         facts=facts,
@@ -127,7 +132,7 @@ def question_for(
         suppressed=suppressed,
         tried=run.tried if run else (),
         run_id=run.id if run else None,
-        joinable_run_id=None if run else _joinable(reads, prepared, scope, admission),
+        joinable_run_id=None if run else _joinable(reads, prepared, target, admission),
         held_since=unbroken(prepared, admission, now) if admission else {},
         due_from=None if run else _due_from(reads, prepared, episode, admission),
     )
@@ -158,12 +163,18 @@ def _due_from(
     return episode.opened_at + document.settle
 
 
-def _joinable(
-    reads: Reads, prepared: PreparedPolicy, scope: Scope, admission: Admission | None
-) -> int | None:
+def _target(prepared: PreparedPolicy, scope: Scope) -> str | None:
+    """Return what would be acted on; None where it can't be rendered, which the decision then says."""
     try:
-        target = prepared.policy.target.render(scope)
+        return prepared.policy.target.render(scope)
     except RenderError:
+        return None
+
+
+def _joinable(
+    reads: Reads, prepared: PreparedPolicy, target: str | None, admission: Admission | None
+) -> int | None:
+    if target is None:
         return None
     name = prepared.policy.name
     run = reads.live_run(name, target)

@@ -13,8 +13,11 @@ from remediator.guards.cooldown import Cooldown
 from remediator.guards.evaluate import GuardUse
 from remediator.guards.failure_breaker import FailureBreaker
 from remediator.guards.global_limits import GlobalLimits
+from remediator.guards.healthy_floor import HealthyFloor
 from remediator.guards.hold import HoldGuard
 from remediator.guards.lease import LeaseGuard
+from remediator.guards.loop import Loop
+from remediator.guards.max_targets import MaxTargets
 from remediator.guards.not_firing import NotFiring
 from remediator.guards.promql import PromQLGuard
 from remediator.guards.rate_limit import RateLimit
@@ -36,6 +39,9 @@ def configurable_guards() -> Mapping[str, Guard[Any]]:
         TimeWindow(),
         ApprovalGuard(),
         FailureBreaker(),
+        MaxTargets(),
+        HealthyFloor(),
+        Loop(),
     )
     return {guard.name: guard for guard in guards}
 

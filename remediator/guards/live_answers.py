@@ -22,3 +22,10 @@ def samples_json(answer: Answer) -> dict[str, Any]:
             for sample in answer.samples[:_SHOWN]
         ],
     }
+
+
+def one_number(answer: Answer) -> float | None:
+    """Return the number that an answer is; None when it is none, several, or not finite."""
+    if len(answer.samples) != 1 or not isfinite(answer.samples[0].value):
+        return None
+    return answer.samples[0].value

@@ -43,6 +43,15 @@ class LiveRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Leased:
+    """A run whose temporary change stands."""
+
+    run_id: int
+    policy: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """An open admission that is blocked only because something it needs is locked."""
 
@@ -59,6 +68,8 @@ class History:
 
     `starts` and `finishes` reach back as far as the policy's longest window, over all
     policies (for the global caps), newest first. In shadow, `starts` is shadow's own ledger.
+    `openings` and `ends` are of this policy on this target only: when its alerts began to fire,
+    and when its runs ended that had started, reverts among them.
     """
 
     starts: tuple[Start, ...] = ()
@@ -68,4 +79,7 @@ class History:
     claims: tuple[Claim, ...] = ()
     leases: tuple[Lease, ...] = ()
     holds: tuple[Hold, ...] = ()
+    leased: tuple[Leased, ...] = ()
     waiting: tuple[Waiting, ...] = ()
+    openings: tuple[datetime, ...] = ()
+    ends: tuple[datetime, ...] = ()

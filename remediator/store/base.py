@@ -121,12 +121,15 @@ class Reads(Protocol):
         """Return all admissions of an episode."""
         ...
 
-    def history(self, *, now: datetime, since: datetime, policy: str, shadow: bool) -> History:
+    def history(
+        self, *, now: datetime, since: datetime, policy: str, shadow: bool, target: str | None = None
+    ) -> History:
         """Gather what a decision may look at. `starts` and `finishes` reach back to `since`, newest first.
 
         `starts` come from runs with a `started_at` (remediations only), or in shadow from the
         shadow ledger; `leases` are open or overdue; `holds` are neither removed nor expired at `now`;
-        `waiting` are open admissions whose last reason is target_busy.
+        `waiting` are open admissions whose last reason is target_busy; `openings` and `ends` are those of
+        `policy` on `target`, and none without a target.
         """
         ...
 

@@ -180,7 +180,14 @@ def test_approval_asks_with_what_the_policy_says() -> None:
 
 def test_what_binds_runs_by_hand() -> None:
     guards = [*configurable_guards().values(), *(one.guard for one in (*always_bound(Limits()), lease_use()))]
-    assert {guard.name for guard in guards if guard.by_hand} == {"hold", "target_lock", "lease", "approval"}
+    assert {guard.name for guard in guards if guard.by_hand} == {
+        "hold",
+        "target_lock",
+        "lease",
+        "approval",
+        "max_targets",
+        "healthy_floor",
+    }
 
 
 def test_all_guards_are_evaluated_in_order_whatever_the_first_says() -> None:

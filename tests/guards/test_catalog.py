@@ -46,6 +46,10 @@ def test_verdicts_hold_nothing_but_json() -> None:
         use("time_window", days="sun"),
         use("approval", from_=["oncall"]),
         use("failure_breaker", failures=1, per="1h", cool_off="1h"),
+        use("max_targets", max=1),
+        use("max_targets", share=0.5, of="x"),
+        use("healthy_floor", query="x", min=1),
+        use("loop"),
     )
     history = History(
         starts=(start(ago(minutes=1)),),

@@ -66,7 +66,7 @@ CREATE TABLE admissions (
   target TEXT NOT NULL,
   created_at TEXT NOT NULL,
   outcome TEXT NOT NULL CHECK (outcome IN ('no_match', 'planned', 'run', 'awaiting_approval', 'shadow', 'joined', 'blocked')),
-  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   run_id INTEGER REFERENCES runs(id),
   runs INTEGER NOT NULL,
   held_since TEXT NOT NULL,
@@ -83,7 +83,7 @@ CREATE TABLE decisions (
   policy_hash TEXT,
   target TEXT,
   outcome TEXT NOT NULL CHECK (outcome IN ('no_match', 'planned', 'run', 'awaiting_approval', 'shadow', 'joined', 'blocked')),
-  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   detail TEXT NOT NULL,
   verdicts TEXT,
   facts TEXT,
@@ -126,7 +126,7 @@ CREATE TABLE runs (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('remediation', 'revert')),
   state TEXT NOT NULL CHECK (state IN ('planned', 'held', 'awaiting_approval', 'running', 'verifying', 'succeeded', 'denied', 'expired', 'cancelled', 'failed', 'ineffective', 'needs_human', 'reverting', 'reverted', 'revert_failed')),
-  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   detail TEXT NOT NULL,
   policy TEXT NOT NULL,
   policy_hash TEXT NOT NULL,
@@ -144,9 +144,9 @@ CREATE TABLE runs (
   context TEXT,
   document TEXT,
   tried TEXT NOT NULL,
-  option_result TEXT CHECK (option_result IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  option_result TEXT CHECK (option_result IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   epoch INTEGER NOT NULL,
-  stop TEXT CHECK (stop IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  stop TEXT CHECK (stop IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   stop_actor TEXT,
   created_at TEXT NOT NULL,
   started_at TEXT,
@@ -303,6 +303,8 @@ CREATE INDEX episodes_closed ON episodes(source, fingerprint, closed_at)
 ;
 CREATE UNIQUE INDEX one_admission ON admissions(episode_id, policy)
 ;
+CREATE INDEX admissions_of_target ON admissions(policy, target, created_at)
+;
 CREATE INDEX admissions_waiting ON admissions(reason) WHERE done = 0
 ;
 CREATE INDEX receipts_identity ON receipts(source, fingerprint, id)
@@ -326,6 +328,8 @@ CREATE INDEX runs_live ON runs(policy, target) WHERE state NOT IN ('cancelled', 
 CREATE INDEX runs_policy ON runs(policy)
 ;
 CREATE INDEX runs_target ON runs(target)
+;
+CREATE INDEX runs_ended ON runs(policy, target, finished_at)
 ;
 CREATE INDEX runs_state ON runs(state)
 ;

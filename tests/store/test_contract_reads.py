@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from remediator.runs.episodes import Admission, Delivery, Episode, Handling, Receipt
-from remediator.runs.history import Finish, Start, Waiting
+from remediator.runs.history import Finish, History, Leased, Start, Waiting
 from remediator.runs.reasons import CloseReason, Reason
 from remediator.runs.records import (
     Run,
@@ -230,6 +230,53 @@ async def test_history_of_starts_and_finishes(store: Store) -> None:
         (4, RunState.REVERTING),
     }
     assert (history.claims, history.leases, history.holds, history.waiting) == ((), (), (), ())
+
+
+async def test_history_of_one_policy_on_one_target(store: Store) -> None:
+    def work(tx: Tx) -> None:
+        for minutes, policy, target in (
+            (3, "p", "t"),
+            (2, "p", "u"),
+            (2, "q", "t"),
+            (9, "p", "t"),
+            (1, "p", "t"),
+        ):
+            opened = tx.add(
+                episode(opened_at=NOW - minutes * MINUTE, fingerprint=f"f{minutes}{policy}{target}")
+            )
+            tx.add(admission(opened.id, policy, target=target, created_at=opened.opened_at))
+        for minutes, policy, target in ((3, "p", "t"), (2, "p", "u"), (2, "q", "t"), (9, "p", "t")):
+            ended = {"policy": policy, "target": target, "finished_at": NOW - minutes * MINUTE}
+            tx.add(run(state=RunState.FAILED, started_at=NOW - minutes * MINUTE, **ended))
+        tx.add(run(state=RunState.CANCELLED, policy="p", target="t", finished_at=NOW))
+        tx.add(run(kind=RunKind.REVERT, state=RunState.REVERTED, policy="p", target="t", finished_at=NOW))
+
+    await store.write(work)
+
+    async def history(target: str | None) -> History:
+        since = NOW - 4 * MINUTE
+        return await store.read(
+            lambda reads: reads.history(now=NOW, since=since, policy="p", shadow=False, target=target)
+        )
+
+    seen = await history("t")
+    assert seen.openings == (NOW - MINUTE, NOW - 3 * MINUTE)
+    # A run that never started brought nothing back; a revert may have.
+    assert seen.ends == (NOW, NOW - 3 * MINUTE)
+    assert ((await history(None)).openings, (await history(None)).ends) == ((), ())
+
+
+async def test_history_of_what_stands_for_a_while(store: Store) -> None:
+    def work(tx: Tx) -> None:
+        standing = tx.add(run(policy="q", target="a", state=RunState.SUCCEEDED)).id
+        tx.add(lease(standing))
+        tx.add(lease(standing, attribute="memory", state=LeaseState.OVERDUE))
+        over = tx.add(run(policy="q", target="b", state=RunState.SUCCEEDED)).id
+        tx.add(lease(over, attribute="count", state=LeaseState.UNDONE, closed_at=NOW))
+
+    await store.write(work)
+    history = await store.read(lambda reads: reads.history(now=NOW, since=NOW, policy="p", shadow=False))
+    assert history.leased == (Leased(1, "q", "a"),)
 
 
 async def test_shadow_has_a_ledger_of_its_own(store: Store) -> None:

@@ -114,7 +114,15 @@ def _clear(kind: TimerKind, tx: Tx) -> None:
     tx.clear_timer(kind, 1)
 
 
-WOKEN = {Reason.TARGET_BUSY, Reason.LEASE_HELD, Reason.HELD, Reason.CONCURRENCY, Reason.GLOBAL_LIMIT}
+WOKEN = {
+    Reason.TARGET_BUSY,
+    Reason.LEASE_HELD,
+    Reason.HELD,
+    Reason.CONCURRENCY,
+    Reason.GLOBAL_LIMIT,
+    Reason.MAX_TARGETS,
+    Reason.HEALTHY_FLOOR,
+}
 
 
 async def test_what_waits_for_others_is_woken_and_the_rest_left(store: Store) -> None:

@@ -28,7 +28,7 @@ HOT: dict[str, Callable[[Reads], Any]] = {
     "last_late_receipt": lambda reads: reads.last_late_receipt("default", "f", NOW),
     "admission": lambda reads: reads.admission(1, "p"),
     "admissions_of_episode": lambda reads: reads.admissions_of_episode(1),
-    "history": lambda reads: reads.history(now=NOW, since=NOW, policy="p", shadow=False),
+    "history": lambda reads: reads.history(now=NOW, since=NOW, policy="p", shadow=False, target="t"),
     "history in shadow": lambda reads: reads.history(now=NOW, since=NOW, policy="p", shadow=True),
     "live_run": lambda reads: reads.live_run("p", "t"),
     "leased_run": lambda reads: reads.leased_run("p", "t"),

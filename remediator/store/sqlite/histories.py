@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
-from remediator.runs.history import Finish, History, LiveRun, Start, Waiting
+from remediator.runs.history import Finish, History, Leased, LiveRun, Start, Waiting
 from remediator.runs.records import Claim, Hold, Lease
 from remediator.runs.states import RunState
-from remediator.store.sqlite.schema import NOT_TERMINAL
+from remediator.store.sqlite.schema import NOT_TERMINAL, STANDING
 
 _LOCKING = "state IN ('running', 'verifying', 'reverting')"
 
@@ -18,6 +18,7 @@ def history_of(
     *,
     since: str,
     policy: str,
+    target: str | None,
     shadow: bool,
     claims: tuple[Claim, ...],
     leases: tuple[Lease, ...],
@@ -32,7 +33,10 @@ def history_of(
         claims=claims,
         leases=leases,
         holds=holds,
+        leased=_leased(connection),
         waiting=_waiting(connection),
+        openings=_openings(connection, since, policy, target),
+        ends=_ends(connection, since, policy, target),
     )
 
 
@@ -73,6 +77,37 @@ def _breaker_closed_at(connection: sqlite3.Connection, policy: str) -> datetime 
 def _live(connection: sqlite3.Connection) -> tuple[LiveRun, ...]:
     rows = connection.execute(f"SELECT id, policy, target, state FROM runs WHERE {_LOCKING} ORDER BY id")
     return tuple(LiveRun(run, policy, target, RunState(state)) for run, policy, target, state in rows)
+
+
+def _leased(connection: sqlite3.Connection) -> tuple[Leased, ...]:
+    rows = connection.execute(
+        "SELECT DISTINCT runs.id, runs.policy, runs.target FROM leases JOIN runs ON runs.id = leases.run_id"
+        f" WHERE leases.{STANDING} ORDER BY runs.id"
+    )
+    return tuple(Leased(run, policy, target) for run, policy, target in rows)
+
+
+def _openings(
+    connection: sqlite3.Connection, since: str, policy: str, target: str | None
+) -> tuple[datetime, ...]:
+    rows = connection.execute(
+        "SELECT episodes.opened_at FROM admissions JOIN episodes ON episodes.id = admissions.episode_id"
+        " WHERE admissions.policy = ? AND admissions.target = ? AND admissions.created_at >= ?"
+        " ORDER BY admissions.created_at DESC, admissions.id DESC",
+        (policy, target, since),
+    )
+    return tuple(datetime.fromisoformat(at) for (at,) in rows)
+
+
+def _ends(
+    connection: sqlite3.Connection, since: str, policy: str, target: str | None
+) -> tuple[datetime, ...]:
+    rows = connection.execute(
+        "SELECT finished_at FROM runs WHERE policy = ? AND target = ? AND finished_at >= ?"
+        " AND (started_at IS NOT NULL OR kind = 'revert') ORDER BY finished_at DESC, id DESC",
+        (policy, target, since),
+    )
+    return tuple(datetime.fromisoformat(at) for (at,) in rows)
 
 
 def _waiting(connection: sqlite3.Connection) -> tuple[Waiting, ...]:

@@ -76,13 +76,16 @@ class SqliteReads:
         """Return all admissions of an episode."""
         return self._many(Admission, "episode_id = ? ORDER BY id", episode_id)
 
-    def history(self, *, now: datetime, since: datetime, policy: str, shadow: bool) -> History:
+    def history(
+        self, *, now: datetime, since: datetime, policy: str, shadow: bool, target: str | None = None
+    ) -> History:
         """Gather what a decision may look at."""
         leases = self._many(Lease, f"{STANDING} ORDER BY id")
         return history_of(
             self._connection,
             since=to_text(since),
             policy=policy,
+            target=target,
             shadow=shadow,
             claims=tuple(self.claims()),
             leases=tuple(leases),

@@ -19,7 +19,9 @@ from remediator.store.sqlite.rows import TABLES, Table, to_text
 
 R = TypeVar("R", bound=Any)
 
-_WOKEN_REASONS = "'target_busy', 'lease_held', 'held', 'concurrency', 'global_limit'"
+_WOKEN_REASONS = (
+    "'target_busy', 'lease_held', 'held', 'concurrency', 'global_limit', 'max_targets', 'healthy_floor'"
+)
 _WAKE = f"""
 UPDATE timers SET due_at = ? WHERE due_at > ? AND (
   (kind = 'decide' AND subject_id IN (
