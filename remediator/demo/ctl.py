@@ -1,6 +1,7 @@
 """The commands that the demo's policies may run, as an operator's scripts would be.
 
 `python -m remediator.demo.ctl restart pms --state DIR` (or `database`, `redis`)
+`python -m remediator.demo.ctl check-backup --state DIR`, and `restore-backup`
 `python -m remediator.demo.ctl block-address ADDRESS --agent-url URL` (token in ADMIN_TOKEN)
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from remediator.demo.backup import check_backup, restore_backup
 from remediator.demo.service_process import MODULES, ServiceProcess
 
 
@@ -26,22 +28,33 @@ def main(argv: list[str] | None = None) -> int:
     restart = commands.add_parser("restart")
     restart.add_argument("service", choices=sorted(MODULES))
     restart.add_argument("--state", type=Path, required=True)
+    for name in ("check-backup", "restore-backup"):
+        commands.add_parser(name).add_argument("--state", type=Path, required=True)
     for name in ("block-address", "unblock-address"):
         block = commands.add_parser(name)
         block.add_argument("address", type=ipaddress.ip_address)
         block.add_argument("--agent-url", required=True)
     arguments = parser.parse_args(argv)
     try:
-        if arguments.command == "restart":
-            pid = ServiceProcess(arguments.state, arguments.service).restart()
-            print(f"restarted, pid {pid}")  # noqa: T201
-        else:
-            method = "PUT" if arguments.command == "block-address" else "DELETE"
-            _call(method, f"{arguments.agent_url.rstrip('/')}/admin/blocked/{arguments.address}")
+        print(_run(arguments))  # noqa: T201
     except (OSError, RuntimeError, httpx.HTTPError) as error:
         print(f"{arguments.command}: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _run(arguments: argparse.Namespace) -> str:
+    match arguments.command:
+        case "restart":
+            return f"restarted, pid {ServiceProcess(arguments.state, arguments.service).restart()}"
+        case "check-backup":
+            return check_backup(arguments.state)
+        case "restore-backup":
+            return restore_backup(arguments.state)
+        case command:
+            method = "PUT" if command == "block-address" else "DELETE"
+            _call(method, f"{arguments.agent_url.rstrip('/')}/admin/blocked/{arguments.address}")
+            return f"{command} {arguments.address}: done"
 
 
 def _call(method: str, url: str) -> None:

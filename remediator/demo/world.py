@@ -15,6 +15,7 @@ import httpx
 import yaml
 
 from remediator.demo import rules_copy
+from remediator.demo.backup import make_backup
 from remediator.demo.processes import Processes, free_ports
 from remediator.demo.service_process import MODULES, ServiceProcess
 from remediator.demo.shipped_files import policies, shipped
@@ -102,6 +103,7 @@ class World:
                 self.folder / "policies" / path.name, copy, f"{path.name}, times divided by {self._factor}"
             )
         _write(self.config, self._receiver_config(), "demo/remediator.yaml of this day")
+        make_backup(self.folder)
         token_file = self.folder / "webhook.token"
         token_file.touch(mode=0o600)
         token_file.write_text(self.tokens.webhook, encoding="utf-8")

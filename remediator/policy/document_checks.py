@@ -39,7 +39,8 @@ def _check_facts(checking: Checking, policy: Policy) -> None:
         use = check_use(checking, path, fact, _NOTHING_YET)
         if use is None:
             continue
-        if not use.read_only:
+        # Whether an entry of an absent section only looks can't be known; the fact is then none anyway.
+        if not use.read_only and use.absent is None:
             fix = "diagnose only looks: use a read-only action, or move it to an option's steps"
             checking.error((*path, "uses"), f"{fact.uses} changes things", fix)
         elif not use.info.fact:
@@ -100,7 +101,7 @@ def _check_verify(checking: Checking, path: NodePath, verify: Verify, facts: Seq
             checking.template((*here, "http", "path"), check.http.path, known)
         else:
             use = check_use(checking, here, check.as_use(), known)
-            if use is not None and not use.read_only:
+            if use is not None and not use.read_only and use.absent is None:
                 checking.error(
                     (*here, "uses"), f"{check.uses} changes things", "verify by an action that only looks"
                 )

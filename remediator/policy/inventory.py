@@ -10,19 +10,21 @@ from remediator.settings import Settings
 def entries(settings: Settings, section: str) -> Collection[str] | None:
     """Return the names in a section, or None when the section is absent.
 
-    `channels` and `contacts` are absent when empty: they have no other way to be.
+    What has no other way to be absent (`channels`, `contacts`, the parts of `docker`) is so when empty.
     """
     docker, compose, fly = settings.docker, settings.compose, settings.fly
     sections: dict[str, Collection[str] | None] = {
         "services": settings.services,
         "docker": None if docker is None else docker.containers,
-        "docker.exec": None if docker is None else docker.exec,
-        "docker.update": None if docker is None else docker.update,
-        "docker.networks": None if docker is None else docker.networks,
+        "docker.exec": (docker.exec or None) if docker is not None else None,
+        "docker.update": (docker.update or None) if docker is not None else None,
+        "docker.networks": (docker.networks or None) if docker is not None else None,
         # An opt-in: without it, options that recreate containers are not configured.
         "docker.recreate": docker.containers if docker is not None and docker.recreate else None,
         "compose": None if compose is None else compose.services,
         "fly": None if fly is None else fly.apps,
+        "network.tcp": None if settings.network is None else settings.network.tcp,
+        "network.dns": None if settings.network is None else settings.network.dns,
         "commands": settings.commands,
         "files": settings.files,
         "channels": settings.channels or None,

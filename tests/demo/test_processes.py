@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from remediator.demo import ctl
+from remediator.demo.backup import make_backup
 from remediator.demo.service_process import ServiceProcess
 
 
@@ -37,10 +38,13 @@ def pms(tmp_path: Path, port: int) -> Iterator[ServiceProcess]:
     process.stop(gently=False)
 
 
+def _ctl(folder: Path, *arguments: str) -> int:
+    command = [sys.executable, "-m", "remediator.demo.ctl", *arguments, "--state", str(folder)]
+    return subprocess.run(command, capture_output=True, timeout=60).returncode
+
+
 def _restart(folder: Path) -> None:
-    command = [sys.executable, "-m", "remediator.demo.ctl", "restart", "pms", "--state", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    assert _ctl(folder, "restart", "pms") == 0
 
 
 def _health(port: int) -> int:
@@ -91,3 +95,29 @@ def test_ends_when_its_owner_is_gone(module: str, port: int) -> None:
 def test_block_address_takes_addresses_only(address: str) -> None:
     with pytest.raises(SystemExit):
         ctl.main(["block-address", address, "--agent-url", "http://127.0.0.1:9"])
+
+
+def test_a_restore_mends_a_broken_database_from_a_whole_backup(tmp_path: Path, port: int) -> None:
+    database = ServiceProcess(tmp_path, "database")
+    database.set_up(port, os.getpid())
+    database.start()
+    try:
+        httpx.post(f"http://127.0.0.1:{port}/admin/break", json={"mode": "down"}, trust_env=False)
+        assert _ctl(tmp_path, "restart", "database") == 0
+        assert _health(port) == 503
+        make_backup(tmp_path)
+        assert _ctl(tmp_path, "restore-backup") == 0
+        assert _health(port) == 200
+    finally:
+        database.stop()
+
+
+@pytest.mark.parametrize("cut", [0, 10, -4])
+def test_a_backup_that_is_cut_off_is_not_whole(tmp_path: Path, cut: int) -> None:
+    assert ctl.main(["check-backup", "--state", str(tmp_path)]) == 1, "there is none"
+    make_backup(tmp_path)
+    assert ctl.main(["check-backup", "--state", str(tmp_path)]) == 0
+    (backup,) = tmp_path.glob("*.gz")
+    backup.write_bytes(backup.read_bytes()[:cut])
+    assert ctl.main(["check-backup", "--state", str(tmp_path)]) == 1
+    assert ctl.main(["restore-backup", "--state", str(tmp_path)]) == 1

@@ -47,6 +47,8 @@ def test_is_valid_for_docker_compose(tmp_path: Path) -> None:
         "docker-socket-proxy",
         "agente-api",
         "qloapps",
+        "postgres",
+        "redis",
     }
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -102,19 +100,22 @@ async def test_policies_query_recorded_names_only() -> None:
             assert "[" not in query, query
 
 
-def _options(path: Path) -> Iterator[Any]:
-    for option in read_yaml_file(path).data["options"]:
-        yield pytest.param(option, id=f"{path.stem}-{option['name']}")
-
-
-@pytest.mark.parametrize(
-    "option", [one for path in sorted(_POLICIES.glob("*.yaml")) for one in _options(path)]
-)
-def test_what_restarts_the_agent_or_blocks_somebody_asks_first(option: Any) -> None:
-    uses = {step["uses"] for step in option["steps"]}
-    commands = {step["with"].get("command") for step in option["steps"]}
-    asks = bool(uses & {"docker.env"}) or "block-address" in commands or option["name"] == "mock-failover-fly"
-    assert ("approval" in option) == asks
+async def test_what_restarts_the_agent_loses_data_or_blocks_somebody_asks_first() -> None:
+    policies = (await _load(_ROOT / "remediator.example.yaml")).policies.values()
+    asking = {
+        (policy.name, option.name): option.approval.count
+        for policy in policies
+        for option in policy.document.options
+        if option.approval is not None
+    }
+    assert asking == {
+        (_PMS, "mock-failover-container"): 1,
+        (_PMS, "mock-failover-fly"): 1,
+        ("rate-limit-spike", "block-address"): 1,
+        ("database-down", "backup-database"): 1,
+        ("database-down", "backup-database-fly"): 1,
+        ("database-down", "restore-backup"): 2,
+    }
 
 
 @pytest.mark.parametrize("path", sorted(_POLICIES.glob("*.yaml")), ids=lambda path: path.stem)
