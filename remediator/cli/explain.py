@@ -2,34 +2,71 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
-from remediator.alerts import NotAPayloadError, parse_payload
-from remediator.authoring.explain import Circumstances, explain
+from remediator.alerts import NotAPayloadError, Payload
+from remediator.authoring.alert_forms import read_alerts
+from remediator.authoring.explain import Circumstances, Live, explain
+from remediator.cli.explanations import print_alert, print_heading
 from remediator.cli.options import Config, JsonOutput
-from remediator.cli.output import console, fail, print_json, say
-from remediator.cli.plans import print_plan
-from remediator.cli.workspace import open_workspace
-from remediator.plain_text import one_line
+from remediator.cli.output import fail, print_json
+from remediator.cli.workspace import Workspace, open_workspace
+from remediator.clock import SystemClock
+from remediator.engine.alert_state import AlertState
+from remediator.engine.answers import Answers
+from remediator.engine.facts import FactGatherer
+from remediator.policy.loaded import PolicySet
+from remediator.secret_refs import Redactor
+from remediator.settings_file import secret_references
+from remediator.store.sqlite.snapshot import snapshot
 
-_MARKS = {"allow": ("✓", "green"), "deny": ("✗", "red"), "ask": ("?", "yellow"), "pending": ("…", "dim")}
+_NO_HISTORY = "no history: nothing cools down, nothing is held"
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """Which database is read, if any, and what to say of it."""
+
+    database: Path | None
+    words: str
 
 
 def explain_payload(
     payload: Annotated[
-        Path, typer.Argument(help="A webhook payload as JSON; - reads stdin.", show_default=False)
+        Path,
+        typer.Argument(
+            help="A webhook payload as JSON, one alert, or what `amtool alert query -o json` prints; "
+            "- reads stdin.",
+            show_default=False,
+        ),
     ],
     at: Annotated[
         str | None, typer.Option("--at", help="When it is supposed to arrive (RFC 3339); now by default.")
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Ask Prometheus and Alertmanager, gather facts, and read the history. Never acts.",
+        ),
+    ] = False,
+    db: Annotated[
+        Path | None,
+        typer.Option("--db", help="Read the history of this database; with --live, the configuration's."),
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--source", help="The source that it would be posted for.")
+    ] = "default",
     fact: Annotated[
         list[str] | None,
         typer.Option("--fact", help="A fact as NAME=JSON, such as pms_up=false; repeatable."),
@@ -37,35 +74,87 @@ def explain_payload(
     config: Config = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Say what each policy would do with each alert, without asking or doing anything."""
+    """Say what each policy would do with each alert, without doing anything."""
     workspace = open_workspace(config)
-    around = Circumstances(
-        policies=workspace.load(),
-        capabilities=workspace.capabilities,
-        ceiling=workspace.settings.mode,
-        now=_time(at) if at else workspace.now,
-        facts=dict(_fact(text) for text in fact or ()),
-    )
-    try:
-        read = parse_payload(_body(payload))
-    except NotAPayloadError as error:
-        fail(f"{payload}: {error}")
-    reports = explain(read, around)
-    bad = [{"index": one.index, "reason": one.reason} for one in read.bad]
+    if at:
+        workspace = replace(workspace, now=_time(at))
+    policies = workspace.load()
+    facts = dict(_fact(text) for text in fact or ())
+    _check_names(workspace, policies, source, facts)
+    read = _read(payload, workspace.now)
+    history = _history(workspace, db, live=live)
+    redactor = Redactor(secret_references(workspace.settings))
+    with snapshot(history.database) as reads:
+        around = Circumstances(
+            settings=workspace.settings,
+            capabilities=workspace.capabilities,
+            policies=policies,
+            reads=reads,
+            source=source,
+            now=workspace.now,
+            facts=facts,
+        )
+        explained = _explain_live(read, around, redactor) if live else explain(read, around)
+        alerts = redactor.json(asyncio.run(explained))
+    report = {
+        "at": workspace.now.isoformat().replace("+00:00", "Z"),
+        "live": live,
+        "history": {"database": str(history.database) if history.database else None, "note": history.words},
+        "alerts": alerts,
+        "bad_alerts": [{"index": one.index, "reason": one.reason} for one in read.bad],
+    }
     if as_json:
-        print_json({"alerts": reports, "bad_alerts": bad})
-        return
-    for one in bad:
-        _line(f"alert {one['index']} would be quarantined: {one['reason']}", "red")
-    for report in reports:
-        _print_alert(report)
+        print_json(report)
+    else:
+        _print(report)
 
 
-def _body(path: Path) -> bytes:
+async def _explain_live(read: Payload, around: Circumstances, redactor: Redactor) -> list[dict[str, Any]]:
+    # Only --live reaches out; the others start quicker without.
+    from remediator.outside import reach_out  # noqa: PLC0415
+
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        outside = await reach_out(around.settings, clock, stack)
+        asks_prometheus = outside.promql if around.settings.prometheus else None
+        alerts = AlertState(outside.sources, asks_prometheus, clock)
+        live = Live(
+            Answers(clock, outside.promql, alerts), FactGatherer(outside.capabilities, clock, redactor)
+        )
+        return await explain(read, replace(around, capabilities=outside.capabilities, live=live))
+
+
+def _read(path: Path, now: datetime) -> Payload:
     try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        body = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         fail(f"{path} can't be read: {error.strerror}")
+    try:
+        return read_alerts(body, now)
+    except NotAPayloadError as error:
+        fail(f"{path}: {error}; one alert, or what `amtool alert query -o json` prints, will do as well")
+
+
+def _history(workspace: Workspace, db: Path | None, *, live: bool) -> _History:
+    path = db or (workspace.settings.store.sqlite if live else None)
+    if path is None:
+        return _History(None, _NO_HISTORY)
+    if not path.is_file():
+        return _History(
+            None, f"no history, for there is no database {path}: nothing cools down, nothing is held"
+        )
+    return _History(path, f"history of {path}")
+
+
+def _check_names(workspace: Workspace, policies: PolicySet, source: str, facts: dict[str, Any]) -> None:
+    """A name that nothing knows is a slip of the pen, and would change nothing unnoticed."""
+    sources = sorted(workspace.settings.sources)
+    if source not in sources:
+        fail(f"there is no source {source!r}; remediator.yaml has {', '.join(sources)}")
+    known = {fact.fact for policy in policies.policies.values() for fact in policy.document.diagnose}
+    for name in facts:
+        if name not in known:
+            fail(f"--fact {name}: no policy has such a fact; there are {', '.join(sorted(known)) or 'none'}")
 
 
 def _time(text: str) -> datetime:
@@ -86,60 +175,8 @@ def _fact(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _print_alert(report: Mapping[str, Any]) -> None:
-    labels = ", ".join(f"{name}={value}" for name, value in report["labels"].items())
-    _line(f"{report['alertname']} ({report['status']})  {labels}", "bold")
-    if report["status"] == "resolved":
-        say("  would close its episode: what waits is cancelled, what is leased is given back")
-        return
-    for policy in report["policies"]:
-        if policy["matched"]:
-            _print_matched(policy)
-        else:
-            failed = next(one for one in policy["matchers"] if not one["holds"])
-            value = json.dumps(failed["value"], ensure_ascii=False)
-            _line(f"  {policy['policy']}: no match, {failed['matcher']} (it is {value})", "dim")
-    if not any(policy["matched"] for policy in report["policies"]):
-        say("  no policy matches: nothing would be done")
-
-
-def _print_matched(policy: Mapping[str, Any]) -> None:
-    reason = f", {policy['reason']}" if policy["reason"] else ""
-    detail = f": {policy['detail']}" if policy["detail"] else ""
-    outcome = f"{policy['outcome']}{reason}{detail}"
-    _line(f"  {policy['policy']} on {policy['target'] or '?'}: {outcome}", "bold")
-    if policy["mode"] != "enforce":
-        _line(f"    mode is {policy['mode']}: nothing would be done, only written down", "magenta")
-    if policy["settle_seconds"]:
-        _line(f"    waits {policy['settle_seconds']:g} s first (settle)")
-    for verdict in policy["verdicts"]:
-        mark, style = _MARKS[verdict["kind"]]
-        text = verdict["detail"] or verdict["reason"] or "allows"
-        if verdict["kind"] == "pending":
-            text = verdict["detail"] or "asks a live system when it comes to it"
-        inputs = json.dumps(verdict["inputs"], ensure_ascii=False, default=str) if verdict["inputs"] else ""
-        _line(f"    {mark} {verdict['guard']}: {text} {inputs}".rstrip(), style)
-    for fact in policy["facts"]:
-        given = "as given" if fact["given"] else "found out when it comes to it"
-        _line(f"    fact {fact['fact']} by {fact['uses']}: {given}", "dim")
-    for option in policy["options"]:
-        _print_option(option)
-
-
-def _print_option(option: Mapping[str, Any]) -> None:
-    when = f" when {option['when']}" if option["when"] else ""
-    why = f": {option['why_not']}" if option["why_not"] else ""
-    applies = {True: "applies", False: "does not apply", None: "may apply"}[option["applies"]]
-    _line(f"    option {option['option']}{when}: {applies}{why}", "cyan")
-    if option["applies"] is False:
-        return
-    if option.get("approval"):
-        _line(f"      asks {', '.join(option['approval']['from'])} first", "yellow")
-    if option["plan"] is None:
-        _line(f"      can't be rendered: {option['plan_problem']}", "red")
-    else:
-        print_plan(option["plan"], indent="      ")
-
-
-def _line(text: str, style: str = "") -> None:
-    console().print(Text(one_line(text), style=style), soft_wrap=True)
+def _print(report: dict[str, Any]) -> None:
+    print_heading(report)
+    alerts: Sequence[dict[str, Any]] = report["alerts"]
+    for alert in alerts:
+        print_alert(alert, live=report["live"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, NoReturn
@@ -17,6 +18,8 @@ from remediator.plain_text import lines, one_line
 
 # A pipe or a log has no width; tables are not cut there.
 _WIDTH_WITHOUT_TERMINAL = 240
+# However far in it stands, so much of a line is text.
+_NARROWEST_TEXT = 30
 
 _STATE_STYLES = {
     "succeeded": "green",
@@ -70,6 +73,24 @@ def fail(message: str, code: ExitCode = ExitCode.USAGE) -> NoReturn:
 def say(message: str, style: str = "") -> None:
     """Print a message of one or more lines."""
     console().print(Text(lines(message), style=style), soft_wrap=True)
+
+
+def print_line(text: str, *, indent: int = 0, style: str = "", to: Console | None = None) -> None:
+    """Print one line; on a terminal, what does not fit goes on below, a little further in."""
+    out = to or console()
+    margin, safe = " " * indent, one_line(text)
+    if out.is_terminal:
+        wrapped = textwrap.wrap(
+            safe,
+            max(out.width, indent + _NARROWEST_TEXT),
+            initial_indent=margin,
+            subsequent_indent=f"{margin}    ",
+            break_on_hyphens=False,
+        )
+        shown = "\n".join(wrapped)
+    else:
+        shown = margin + safe
+    out.print(Text(shown, style=style), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

@@ -7,33 +7,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
-from remediator.cli.output import console
-from remediator.plain_text import one_line
+from remediator.cli.output import print_line
 
 
-def print_plan(plan: Mapping[str, Any], *, to: Console | None = None, indent: str = "") -> None:
+def print_plan(plan: Mapping[str, Any], *, to: Console | None = None) -> None:
     """Print a plan as the API and `Plan.model_dump` give it."""
-    out = to or console()
+    title = f"{plan.get('policy')} on {plan.get('target')}: option {plan.get('option')}"
+    print_line(title, style="bold", to=to)
+    print_steps(plan, to=to, indent=2)
 
-    def line(text: str, style: str = "") -> None:
-        out.print(Text(indent + one_line(text), style=style), soft_wrap=True)
 
-    line(f"{plan.get('policy')} on {plan.get('target')}: option {plan.get('option')}", "bold")
+def print_steps(plan: Mapping[str, Any], *, to: Console | None = None, indent: int = 0) -> None:
+    """Print what a plan does, without its name."""
+
+    def line(text: str) -> None:
+        print_line(text, indent=indent, to=to)
+
     for at, step in enumerate(plan.get("steps", ()), 1):
-        line(f"  {at}. {_step(step)}")
+        line(f"{at}. {_step(step)}")
     verify = plan.get("verify")
     if verify:
         checks = " and ".join(_check(check) for check in verify.get("all", ()))
-        line(f"  then verify within {verify.get('within')}: {checks}")
+        line(f"then verify within {verify.get('within')}: {checks}")
     else:
-        line("  then nothing is verified")
+        line("then nothing is verified")
     revert = plan.get("revert")
     if revert:
-        line(f"  undone on {', '.join(revert.get('on', ()))}, at the latest after {revert.get('after')}")
+        line(f"undone on {', '.join(revert.get('on', ()))}, at the latest after {revert.get('after')}")
         for at, step in enumerate(plan.get("revert_steps", ()), 1):
-            line(f"  undo {at}. {_step(step)}")
+            line(f"undo {at}. {_step(step)}")
 
 
 def _step(step: Mapping[str, Any]) -> str:

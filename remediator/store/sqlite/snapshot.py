@@ -27,7 +27,7 @@ def snapshot(path: Path | None) -> Iterator[Reads]:
         StoreUnavailableError: when it can't be opened.
     """
     try:
-        with closing(empty_database() if path is None else open_reader(path)) as connection:
+        with closing(_open(path)) as connection:
             check_application(Database(connection), str(path))
             connection.execute("BEGIN")
             yield SqliteReads(connection)
@@ -35,3 +35,14 @@ def snapshot(path: Path | None) -> Iterator[Reads]:
         raise StoreUnavailableError(f"{path} can't be read: {error}") from error
     except sqlite3.DatabaseError as error:
         raise StoreCorruptError(f"{path} is damaged: {error}; restore a backup") from error
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    if path is None:
+        return empty_database()
+    if path.with_name(f"{path.name}-wal").exists():
+        return open_reader(path)  # a server has it, or did not end well
+    # Nobody has it open. A plain reader would leave the files of a write-ahead log behind, owned by
+    # whoever looked, and a server of another user could then not open its own database.
+    location = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    return sqlite3.connect(location, uri=True, isolation_level=None)
