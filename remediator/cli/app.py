@@ -11,7 +11,18 @@ from typing import Annotated, Any
 import typer
 
 from remediator.authoring.check import CheckFormat, write_problems
-from remediator.cli import audit, episodes, explain, holds, policies, policy_tests, runs, server, tokens
+from remediator.cli import (
+    audit,
+    episodes,
+    explain,
+    holds,
+    policies,
+    policy_tests,
+    runs,
+    server,
+    shadow_report,
+    tokens,
+)
 from remediator.cli.client import ApiError
 from remediator.cli.output import ExitCode, complain, say
 from remediator.errors import ConfigError, RemediatorError, Severity
@@ -26,6 +37,7 @@ _GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
             "test": policy_tests.run_policy_tests,
             "list": policies.list_policies,
             "schema": policies.print_schema,
+            "shadow-report": shadow_report.report_on_shadow,
             "close-breaker": policies.close_breaker,
         },
     ),

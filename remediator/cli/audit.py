@@ -16,6 +16,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from remediator.cli.client import ApiClient
+from remediator.cli.database import Database, database_path
 from remediator.cli.options import (
     DEFAULT_URL,
     Alertname,
@@ -28,19 +29,14 @@ from remediator.cli.options import (
     Target,
     Until,
     Url,
-    config_path,
 )
 from remediator.cli.output import ExitCode, fail, print_json, print_table, say, when
 from remediator.plain_text import one_line
 from remediator.runs.audit import AuditRow
-from remediator.settings_file import load_settings
 from remediator.store.sqlite.pages import all_audit_rows
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.store import open_reader, verify_database
 
-Database = Annotated[
-    Path | None, typer.Option("--db", help="The database file; by default the configuration's.")
-]
 # What a spreadsheet would take for a formula at the start of a cell.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -121,7 +117,7 @@ def verify_audit(
     as_json: JsonOutput = False,
 ) -> None:
     """Verify the log's chain, and name the first row that was altered, removed or cut off."""
-    path = _database(db, config)
+    path = database_path(db, config)
     with _readable(path):
         fault = verify_database(path, _head(head))
         with contextlib.closing(open_reader(path)) as connection:
@@ -150,7 +146,7 @@ def export_audit(
     as_json: JsonOutput = False,
 ) -> None:
     """Write the log out, oldest row first."""
-    path = _database(db, config)
+    path = database_path(db, config)
     style = ExportFormat.JSONL if as_json else style
     write = _write_csv if style is ExportFormat.CSV else _write_jsonl
     with _readable(path), contextlib.closing(open_reader(path)) as connection:
@@ -199,13 +195,6 @@ def _head(text: str | None) -> tuple[int, str] | None:
     if not sequence.isdecimal() or not digest:
         fail(f"--head {text!r} is not SEQUENCE:HASH, as `audit verify` prints it")
     return int(sequence), digest
-
-
-def _database(db: Path | None, config: Path | None) -> Path:
-    path = db or load_settings(config_path(config)).store.sqlite
-    if not path.is_file():
-        fail(f"there is no database {path}; name it with --db, or its configuration with --config")
-    return path
 
 
 @contextlib.contextmanager
