@@ -18,6 +18,7 @@ from remediator.durations import Duration
 from remediator.secret_refs import SecretRef
 from remediator.settings_docker import Docker
 from remediator.settings_fly import Fly
+from remediator.settings_network import Network
 from remediator.settings_section import Argv, Bounds, EntryName, Section
 from remediator.settings_templates import FileTarget
 
@@ -208,6 +209,7 @@ class Settings(BaseSettings):
     docker: Docker | None = Field(default=None, description="Containers.")
     compose: Compose | None = Field(default=None, description="A compose project.")
     fly: Fly | None = Field(default=None, description="Fly.io apps.")
+    network: Network | None = Field(default=None, description="What is looked for on the network.")
     commands: dict[EntryName, Command] | None = Field(default=None, description="Commands.")
     files: dict[EntryName, FileTarget] | None = Field(default=None, description="Files.")
     channels: dict[EntryName, tuple[SecretRef, ...]] = Field(

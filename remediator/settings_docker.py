@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
 from pydantic import Field
 
 from remediator.durations import Duration
 from remediator.secret_refs import SecretRef
 from remediator.settings_section import Argv, Bounds, EntryName, SecretValues, Section
+
+KillWith = Annotated[
+    tuple[str, ...],
+    Field(
+        description="Put before argv: Docker can't end a command in a container. Empty where an image has no "
+        "such program; what runs over then goes on in there."
+    ),
+]
+_TIMEOUT = ("timeout", "-s", "KILL", "{seconds}")
 
 
 class DockerExec(Section):
@@ -17,14 +27,24 @@ class DockerExec(Section):
     container: str = Field(description="A name under `containers`, or the engine's own name of one.")
     argv: Argv = Field(description="The command and its arguments.")
     timeout: Duration = Field(default=timedelta(seconds=20), description="Then it is killed.")
-    kill_with: tuple[str, ...] = Field(
-        default=("timeout", "-s", "KILL", "{seconds}"),
-        description="Put before argv: Docker can't end a command in a container. Empty where an image has no "
-        "such program; what runs over then goes on in there.",
-    )
+    kill_with: KillWith = _TIMEOUT
     env: dict[str, SecretRef] = Field(default={}, description="Extra environment, by reference.")
     idempotent: bool = Field(default=False, description="Running it twice does no harm.")
     read_only: bool = Field(default=False, description="It only looks: fit for facts and checks.")
+
+
+class DockerProbes(Section):
+    """The commands with which checks are made from inside a container, one for each kind of check."""
+
+    tcp: Argv | None = Field(
+        default=None,
+        description="Ends with 0 when {host} accepts connections on {port}; {seconds} is its time.",
+    )
+    dns: Argv | None = Field(default=None, description="Ends with 0 when {host} resolves.")
+    http: Argv | None = Field(
+        default=None, description="Asks for {url} and writes the status code, or the answer's status line."
+    )
+    kill_with: KillWith = _TIMEOUT
 
 
 class Range(Section):
@@ -58,6 +78,9 @@ class Docker(Section):
     exec: dict[EntryName, DockerExec] = Field(default={}, description="What may be run inside containers.")
     update: dict[EntryName, DockerUpdateBounds] = Field(
         default={}, description="Container: within which bounds docker.update may change its limits."
+    )
+    probes: dict[EntryName, DockerProbes] = Field(
+        default={}, description="Container: how net.tcp, net.dns and http.probe check `from` inside it."
     )
     networks: tuple[str, ...] = Field(
         default=(), description="Networks that may be looked at, as the engine calls them."

@@ -31,8 +31,11 @@ from remediator.actions.fly_scale_count import FlyScaleCount
 from remediator.actions.fly_scale_memory import FlyScaleMemory
 from remediator.actions.fly_secrets import FlySecrets
 from remediator.actions.fly_status import FlyStatus
+from remediator.actions.from_container import FromContainer
 from remediator.actions.http_probe import HttpProbe
 from remediator.actions.http_request import HttpRequest
+from remediator.actions.net_dns import NetDns
+from remediator.actions.net_tcp import NetTcp
 from remediator.actions.prometheus_query import AnswersPromQL, PrometheusQuery
 from remediator.actions.wait import Wait
 from remediator.clients.compose import ComposeClient
@@ -68,6 +71,8 @@ ACTIONS: tuple[type[Action[Any]], ...] = (
     FlyDeploy,
     FlyStatus,
     FlyLogs,
+    NetTcp,
+    NetDns,
     CommandRun,
     Wait,
 )
@@ -108,13 +113,14 @@ def build_actions(
     """Build every action against an inventory; those whose section is absent refuse all."""
     project = settings.compose.project if settings.compose else None
     containers = Containers(settings.docker, clients.engine, project)
+    inside = FromContainer(containers)
     services = ComposeServices(
         settings.compose, clients.compose, clients.engine if settings.docker is not None else None
     )
     apps = FlyApps(settings.fly, clients.fly)
     built: tuple[Action[Any], ...] = (
         HttpRequest(settings.services, clients.services),
-        HttpProbe(settings.services, clients.services),
+        HttpProbe(settings.services, clients.services, inside),
         PrometheusQuery(promql),
         DockerRestart(containers, clock),
         DockerStart(containers),
@@ -136,6 +142,8 @@ def build_actions(
         FlyDeploy(apps),
         FlyStatus(apps),
         FlyLogs(apps, clock),
+        NetTcp(settings.network, inside),
+        NetDns(settings.network, inside),
         CommandRun(settings.commands, clients.processes),
         Wait(clock),
     )

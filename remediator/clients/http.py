@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -22,12 +22,16 @@ _BODY_CAP_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a service answered. `body` is cut at the cap, `truncated` then says so."""
+    """What a service answered. `body` is cut at the cap, `truncated` then says so.
+
+    Names of `headers` are in lower case; several of one name are one, parted by commas.
+    """
 
     status: int
     body: bytes
     truncated: bool
     latency: timedelta
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def json(self) -> Any:
         """Return the body as JSON, or None when it is none."""
@@ -92,7 +96,16 @@ class ServiceClient:
             body=read,
             truncated=truncated,
             latency=timedelta(seconds=time.monotonic() - began),
+            headers=_headers(response),
         )
+
+    def address(self, service: str, path: str) -> str:
+        """Return where a path of a service is.
+
+        Raises:
+            ClientError: REFUSED when it would lead elsewhere.
+        """
+        return str(_join(self._services[service], path))
 
     async def close(self) -> None:
         """Close what is open."""
@@ -128,6 +141,11 @@ def _join(entry: Service, path: str) -> URL:
     if joined.origin() != base.origin():
         raise ClientError(Fault.REFUSED, f"the path {path[:80]!r} leads to another host")
     return joined
+
+
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    names = dict.fromkeys(name.lower() for name in response.headers)
+    return {name: ", ".join(response.headers.getall(name)) for name in names}
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:

@@ -27,9 +27,10 @@ class Inventory:
     literally in the policy: a label can never choose what is touched. `lock` is the prefix of
     the resource that is locked (`docker` gives `docker:qloapps`); None locks nothing.
 
-    Sections: `services`, `docker` (its containers), `docker.exec`, `docker.networks`, `docker.update`,
-    `docker.recreate` (its containers, where recreating is allowed), `compose` (its services),
-    `fly` (its apps), `commands`, `files`, `channels`, `contacts`, `sources`.
+    Sections: `services`, `docker` (its containers), `docker.exec`, `docker.networks`,
+    `docker.probes` and `docker.update` (by container), `docker.recreate` (its containers, where recreating
+    is allowed), `compose` (its services), `fly` (its apps), `network.tcp`, `network.dns`, `commands`,
+    `files`, `channels`, `contacts`, `sources`.
     """
 
     section: str

@@ -9,8 +9,11 @@ from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 from pydantic import ValidationError
 
 from remediator.actions.base import Call, FailureReason, OutcomeStatus
+from remediator.actions.containers import Containers
+from remediator.actions.from_container import FromContainer
 from remediator.actions.http_probe import HttpProbe, HttpProbeParams
 from remediator.actions.http_request import HttpRequest, HttpRequestParams
+from remediator.clients.docker import DockerEngine
 from remediator.clients.http import ServiceClient
 from remediator.settings import Service
 
@@ -35,9 +38,18 @@ async def server(received: list[web.Request]) -> AsyncIterator[BaseTestServer]:
         request.transport.close()
         return web.Response()
 
+    async def limited(request: web.Request) -> web.Response:
+        headers = [("Retry-After", "7"), ("X-RateLimit-Remaining", "0"), ("Set-Cookie", "s3cret=canary")]
+        return web.Response(status=int(request.query["status"]), headers=headers)
+
     app = web.Application()
     app.add_routes(
-        [web.get("/health", health), web.route("*", "/admin/reset", reset), web.post("/admin/cut", cut)]
+        [
+            web.get("/limited", limited),
+            web.get("/health", health),
+            web.route("*", "/admin/reset", reset),
+            web.post("/admin/cut", cut),
+        ]
     )
     async with TestServer(app) as running:
         yield running
@@ -68,7 +80,8 @@ async def client(services: dict[str, Service]) -> AsyncIterator[ServiceClient]:
 
 @pytest.fixture
 def probe(services: dict[str, Service], client: ServiceClient) -> HttpProbe:
-    return HttpProbe(services, client)
+    nowhere = DockerEngine("unix:///nowhere.sock")
+    return HttpProbe(services, client, FromContainer(Containers(None, nowhere, None)))
 
 
 @pytest.fixture
@@ -223,3 +236,28 @@ async def test_what_looks_like_a_reference_in_a_body_is_only_text(
     [seen] = received
     assert await seen.json() == {"x": "env:CANARY_TOKEN"}
     assert seen.headers["X-Y"] == "env:CANARY_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("status", "rejected"), [(401, "credentials"), (403, "credentials"), (429, "rate"), (500, None)]
+)
+async def test_says_why_it_was_turned_away(
+    probe: HttpProbe, call: Call, status: int, rejected: str | None
+) -> None:
+    params = HttpProbeParams(
+        service="open",
+        path=f"/limited?status={status}",
+        headers=("Retry-After", "x-ratelimit-remaining", "RateLimit"),
+    )
+    outcome = await probe.act(params, call)
+    assert (outcome.fact, outcome.result["rejected"]) == (False, rejected)
+    assert outcome.result["headers"] == {"retry-after": "7", "x-ratelimit-remaining": "0"}
+    assert "canary" not in f"{outcome}"
+
+
+@pytest.mark.parametrize(
+    "name", ["Set-Cookie", "Authorization", "X-Api-Key", "", "retry-after\n", "x-ratelimit-A_B"]
+)
+def test_other_headers_are_not_shown(name: str) -> None:
+    with pytest.raises(ValidationError):
+        HttpProbeParams(service="open", path="/", headers=(name,))
