@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from remediator.durations import Duration
 from remediator.secret_refs import SecretRef
+from remediator.settings_checks import SharedCheck
 from remediator.settings_docker import Docker
 from remediator.settings_fly import Fly
 from remediator.settings_network import Network
@@ -212,6 +213,9 @@ class Settings(BaseSettings):
     network: Network | None = Field(default=None, description="What is looked for on the network.")
     commands: dict[EntryName, Command] | None = Field(default=None, description="Commands.")
     files: dict[EntryName, FileTarget] | None = Field(default=None, description="Files.")
+    checks: dict[EntryName, SharedCheck] = Field(
+        default={}, description="Verifications that policies share by name, as `{check: NAME}`."
+    )
     channels: dict[EntryName, tuple[SecretRef, ...]] = Field(
         default={}, description="Where news goes: references to notification URLs."
     )

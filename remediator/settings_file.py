@@ -75,7 +75,7 @@ def load_settings(path: Path | None) -> Settings:
     problems = list(_references(source, settings))
     if problems:
         raise ConfigError(problems)
-    return settings
+    return _with_places(source, settings)
 
 
 def secret_references(settings: Settings) -> frozenset[str]:
@@ -95,6 +95,19 @@ def _find_references(value: Any) -> Iterator[str]:
             yield from _find_references(child)
     elif is_secret_ref(value):
         yield value
+
+
+def _with_places(source: YamlSource, settings: Settings) -> Settings:
+    """Let shared checks remember where they are written: policies that use them say so of their faults."""
+    placed = {}
+    for name, check in settings.checks.items():
+        paths: list[NodePath] = [("checks", name, "all", at) for at in range(len(check.all))]
+        known = all(path in source.positions for path in paths)
+        places = (
+            [":".join((source.file, *map(str, source.positions[path]))) for path in paths] if known else []
+        )
+        placed[name] = check.placed(places)
+    return settings.model_copy(update={"checks": placed})
 
 
 def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:

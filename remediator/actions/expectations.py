@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from remediator.durations import format_duration
-from remediator.policy.model import Expect
+from remediator.settings_checks import Expect
 
 _MISSING = object()
 _LONGEST_SHOWN = 80

@@ -29,9 +29,9 @@ from remediator.clients.docker_exec import ExecResult
 from remediator.clients.errors import ClientError, Fault
 from remediator.clients.http import Reply, ServiceClient
 from remediator.durations import Duration
-from remediator.policy.model import Expect
 from remediator.secret_refs import SecretUnavailableError
 from remediator.settings import Service
+from remediator.settings_checks import Expect
 
 _STATUS = re.compile(r"(?:^|HTTP/[0-9.]{1,3} )([1-5][0-9]{2})(?=\s|$)", re.MULTILINE)
 # Larger bodies are compared, but not kept with the run.

@@ -23,8 +23,8 @@ from remediator.actions.faults import FAULTS, outcome_of
 from remediator.actions.http_probe import seen
 from remediator.actions.services import LOOKS, refuse_request, repeatable
 from remediator.clients.http import ServiceClient
-from remediator.policy.model import Expect
 from remediator.settings import Service
+from remediator.settings_checks import Expect
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,1000}")

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from remediator.engine.capabilities import Capabilities, PreparedPolicy
 from remediator.errors import RemediatorError
 from remediator.policy.expressions import Scope
-from remediator.policy.model import Check, HttpCheck, Option, Step, Verify
+from remediator.policy.model import Check, Option, Step, Verify
 from remediator.policy.promql import compile_promql
 from remediator.policy.rendering import render_params, render_value
 from remediator.runs.plan import Plan, PlannedStep
+from remediator.settings_checks import HttpCheck
 
 
 class PlanRefusedError(RemediatorError):

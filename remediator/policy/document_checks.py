@@ -8,6 +8,7 @@ from datetime import timedelta
 from remediator.policy.checking import Checking, Known
 from remediator.policy.model import Approval, Escalation, Option, Policy, Revert, Step, Verify
 from remediator.policy.uses import CheckedUse, check_use
+from remediator.policy.verify_checks import check_one
 from remediator.settings import Role
 from remediator.yaml_source import NodePath
 
@@ -93,19 +94,7 @@ def _check_verify(checking: Checking, path: NodePath, verify: Verify, facts: Seq
     known = Known(facts=facts)
     absent = None
     for at, check in enumerate(verify.all_):
-        here: NodePath = (*path, "all", at)
-        if check.promql is not None:
-            checking.query((*here, "promql"), check.promql, known)
-        elif check.http is not None:
-            absent = checking.entry((*here, "http", "service"), "services", check.http.service) or absent
-            checking.template((*here, "http", "path"), check.http.path, known)
-        else:
-            use = check_use(checking, here, check.as_use(), known)
-            if use is not None and not use.read_only and use.absent is None:
-                checking.error(
-                    (*here, "uses"), f"{check.uses} changes things", "verify by an action that only looks"
-                )
-            absent = (use.absent if use else None) or absent
+        absent = check_one(checking, (*path, "all", at), check, known) or absent
     for key, length in (("within", verify.within), ("every", verify.every)):
         _positive(checking, (*path, key), length)
     return absent

@@ -21,6 +21,7 @@ from remediator.policy.matchers import Matcher, MatcherError, parse_matchers
 from remediator.policy.model import Approval, Policy
 from remediator.policy.promql import PromQLField
 from remediator.policy.pruning import without_faults
+from remediator.policy.shared_checks import with_shared_checks
 from remediator.policy.uses import check_names, check_secrets, check_strings, strings
 from remediator.settings import Settings
 from remediator.validation_problems import problems_from_validation, suggestion
@@ -105,6 +106,7 @@ def _load(
     checking.problems.sort(key=lambda problem: (problem.line, problem.column))
     if checking.incomplete:
         return None, checking.problems
+    document = with_shared_checks(document, checking.settings.checks)
     policy = LoadedPolicy(
         document=document,
         hash=content_hash(document.model_dump(mode="json", by_alias=True)),

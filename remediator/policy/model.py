@@ -14,11 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 
 from remediator.durations import Duration
 from remediator.settings import Mode
+from remediator.settings_checks import CheckLook, TemplateSource
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 FactName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 ExpressionSource = Annotated[str, Field(min_length=1, max_length=1000)]
-TemplateSource = Annotated[str, Field(min_length=1, max_length=4000)]
 
 
 class Document(BaseModel):
@@ -73,45 +73,20 @@ class Step(ActionUse):
     timeout: Duration = Field(default=timedelta(seconds=30), description="For one attempt.")
 
 
-class Expect(Document):
-    """What an HTTP answer must be."""
+class Check(CheckLook):
+    """One check of a verification: exactly one of PromQL, HTTP, a read-only action, or a shared check."""
 
-    status: int | tuple[int, ...] | None = Field(default=None, description="A status code, or several.")
-    json_: dict[str, JsonValue] | None = Field(default=None, alias="json", description="Dotted path: value.")
-    absent: tuple[str, ...] = Field(default=(), description="Dotted paths that must not be there.")
-    latency_below: Duration | None = Field(default=None, description="The whole answer is there sooner.")
+    check: str | None = Field(default=None, description="A name under `checks` in `remediator.yaml`.")
 
-
-class HttpCheck(Document):
-    """An HTTP look as a check."""
-
-    service: str = Field(description="A name under `services`.")
-    path: TemplateSource = Field(description="Below the service's url.")
-    method: Literal["GET", "HEAD"] = "GET"
-    expect: Expect = Field(default=Expect(status=200), description="What must hold of the answer.")
-    timeout: Duration | None = Field(default=None, description="The service's own when left out.")
-
-
-class Check(Document):
-    """One look of a verification: exactly one of PromQL, HTTP, or a read-only action."""
-
-    promql: str | None = Field(default=None, description="Holds when its result is not empty.")
-    http: HttpCheck | None = Field(default=None, description="Holds when the answer is as expected.")
-    uses: str | None = Field(default=None, description="A read-only action; holds when its fact is true.")
-    with_: dict[str, JsonValue] = Field(default={}, alias="with", description="The action's parameters.")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Check:
-        if sum(kind is not None for kind in (self.promql, self.http, self.uses)) != 1:
-            raise ValueError("must have exactly one of promql, http or uses")
-        return self
+    def _kinds(self) -> tuple[str, ...]:
+        return ("promql", "http", "uses", "check")
 
     def as_use(self) -> ActionUse:
         """Return the use of an action that this check is."""
         return ActionUse(uses=self.uses or "", with_=self.with_)
 
 
-_CHECK_KEYS = ("promql", "http", "uses", "with")
+_CHECK_KEYS = ("promql", "http", "uses", "with", "check")
 
 
 class Verify(Document):

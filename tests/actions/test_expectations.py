@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from remediator.actions.expectations import unmet
-from remediator.policy.model import Expect
+from remediator.settings_checks import Expect
 
 BODY = {"pms": {"up": True, "type": "mock", "replicas": [{"n": 1}, {"n": 2.0}], "none": None}, "a.b": 1}
 
