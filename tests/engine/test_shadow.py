@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from remediator.actions.wait import Wait
 from remediator.engine import shadow_records
 from remediator.engine.capabilities import capabilities_of
+from remediator.engine.dispatch import Dispatcher, Handler
 from remediator.engine.shadow import after_look
 from remediator.engine.shadow_records import steps_last
 from remediator.engine.verification import CheckLook
@@ -24,7 +27,7 @@ from remediator.runs.plan import PlannedStep
 from remediator.runs.records import TimerKind
 from remediator.runs.shadow import ShadowObservation, ShadowReason, WouldVerify
 from remediator.settings import Limits, Mode
-from remediator.store.base import Filter, Order
+from remediator.store.base import Filter, Order, Tx
 from tests.engine.conftest import Begin
 from tests.engine.world import EMPTY, HOLDS, POLICY, START, Script, World
 
@@ -386,6 +389,39 @@ async def test_real_work_goes_first(begin: Begin) -> None:
     await world.store.write(lambda tx: tx.set_timer(TimerKind.DRIVE, 99, START, 10**9))
     due = await world.store.read(lambda reads: reads.due_timers(START + timedelta(hours=1), 10))
     assert [timer.kind for timer in due] == [TimerKind.DRIVE, TimerKind.SHADOW]
+
+
+async def test_few_look_at_once(begin: Begin) -> None:
+    world = await begin(SHADOW)
+    begun: Counter[TimerKind] = Counter()
+    enough, go_on = asyncio.Event(), asyncio.Event()
+
+    def handler(kind: TimerKind) -> Handler:
+        async def handle(subject_id: int) -> None:
+            begun[kind] += 1
+            if begun.total() >= 7:
+                enough.set()
+            await go_on.wait()
+            await world.store.write(lambda tx: tx.clear_timer(kind, subject_id))
+
+        return handle
+
+    kinds = (TimerKind.SHADOW, TimerKind.DRIVE)
+    for kind in kinds:
+        for number in range(10):
+            await world.store.write(partial(_due, kind, number))
+    handlers = {kind: handler(kind) for kind in kinds}
+    dispatcher = Dispatcher(world.store, world.clock, handlers, 5, {TimerKind.SHADOW: 2})
+    dispatcher.wake()
+    await enough.wait()
+    assert begun == {TimerKind.SHADOW: 2, TimerKind.DRIVE: 5}
+    go_on.set()
+    await dispatcher.idle()
+    assert begun == {TimerKind.SHADOW: 10, TimerKind.DRIVE: 10}
+
+
+def _due(kind: TimerKind, number: int, tx: Tx) -> None:
+    tx.set_timer(kind, number, START)
 
 
 async def test_steps_last_as_they_did_lately(begin: Begin) -> None:
