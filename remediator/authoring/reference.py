@@ -35,7 +35,7 @@ def pages() -> Mapping[str, str]:
         "docs/policies.md": policies_page(),
         "docs/configuration.md": configuration_page(),
         "policies/policy.schema.json": json.dumps(full_schema(), indent=1) + "\n",
-        "policies/tests/policy-tests.schema.json": json.dumps(tests_schema(), indent=1) + "\n",
+        "policies/tests/policy-tests.schema.json": json.dumps(schema_of_tests(), indent=1) + "\n",
     }
 
 
@@ -45,7 +45,7 @@ def full_schema() -> dict[str, Any]:
     return policy_schema(guards, {action.name: action.params for action in ACTIONS})
 
 
-def tests_schema() -> dict[str, Any]:
+def schema_of_tests() -> dict[str, Any]:
     """Return the JSON Schema of a file of policy tests."""
     schema = PolicyTestFile.model_json_schema(by_alias=True)
     return {
