@@ -13,6 +13,7 @@ import typer
 from remediator.authoring.check import CheckFormat, write_problems
 from remediator.cli import (
     audit,
+    drill,
     episodes,
     explain,
     holds,
@@ -71,6 +72,7 @@ _GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
 _COMMANDS: dict[str, Command] = {
     "serve": server.serve_server,
     "demo": server.run_the_demo,
+    "drill": drill.run_a_drill,
     "explain": explain.explain_payload,
 }
 

@@ -1,4 +1,4 @@
-"""What the demo reads from the receiver's HTTP API."""
+"""What the demo asks of the receiver's HTTP API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PAGE = 200
 
 
 class ReceiverApi:
-    """A viewer of one receiver."""
+    """Somebody who looks at one receiver, and ends a temporary change where their token may."""
 
     def __init__(self, url: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
@@ -49,6 +49,10 @@ class ReceiverApi:
         """Return a policy's runs and their reverts, newest first."""
         items: list[dict[str, Any]] = self._get("runs", {"policy": policy})["items"]
         return items
+
+    def revert(self, run_id: int, comment: str) -> None:
+        """End a run's temporary change now; takes an operator."""
+        self._client.post(f"/api/v1/runs/{run_id}/revert", json={"comment": comment}).raise_for_status()
 
     def _get(self, path: str, params: dict[str, Any]) -> Any:
         return self._client.get(f"/api/v1/{path}", params=params).raise_for_status().json()

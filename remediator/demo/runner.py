@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import httpx
@@ -18,8 +15,9 @@ import httpx
 from remediator.demo.processes import NotStartedError, Processes
 from remediator.demo.receiver_api import ReceiverApi
 from remediator.demo.screen import Screen
+from remediator.demo.stopping import stoppable
 from remediator.demo.story import Line, Stage, tell
-from remediator.demo.world import World, find_binaries
+from remediator.demo.world import World, find_binaries, wait_for_baseline
 from remediator.runs.audit import AuditAction
 
 _FACTOR = 10
@@ -27,7 +25,6 @@ _POLICY = "pms-circuit-breaker-open"
 _ALERT = "PMSCircuitBreakerOpen"
 _FAILOVER = "mock-failover"
 _STORY_WITHIN_SECONDS = 100.0
-_BASELINE_WITHIN_SECONDS = 30.0
 _LOOK_EVERY_SECONDS = 0.25
 _DEGRADED_SECONDS = 2.0
 _OVER = (
@@ -46,7 +43,7 @@ def run_demo(*, keep: bool, factor: int | None = None, no_prometheus: bool = Fal
     """Run the demo and return its exit status: 0 when the story ended well and the chain is whole."""
     divisor = factor or _FACTOR
     try:
-        with _stoppable(), tempfile.TemporaryDirectory(prefix="remediator-demo-") as name:
+        with stoppable(), tempfile.TemporaryDirectory(prefix="remediator-demo-") as name:
             return _in_folder(Path(name), divisor, keep=keep, no_prometheus=no_prometheus)
     except KeyboardInterrupt:
         Screen().say("Stopped; nothing is left running.")
@@ -63,7 +60,7 @@ def _in_folder(folder: Path, factor: int, *, keep: bool, no_prometheus: bool) ->
         try:
             world.write_files()
             world.start()
-            _wait_for_baseline(world)
+            wait_for_baseline(world)
         except (NotStartedError, RuntimeError, httpx.HTTPError) as error:
             screen.say(f"The demo could not start: {error}", "red")
             return 1
@@ -99,18 +96,6 @@ def _introduce(screen: Screen, world: World, factor: int) -> None:
     screen.say(f"Everything listens on loopback, in {world.folder}. Starting …", "dim")
 
 
-def _wait_for_baseline(world: World) -> None:
-    """Wait until the rules have seen a closed breaker: then whatever fires is the demo's doing."""
-    url = f"{world.url(world.ports.prometheus)}/api/v1/query"
-    until = time.monotonic() + _BASELINE_WITHIN_SECONDS
-    while time.monotonic() < until:
-        answer = httpx.get(url, params={"query": "pms:breaker_open:bool == 0"}, timeout=5, trust_env=False)
-        if answer.status_code == httpx.codes.OK and answer.json()["data"]["result"]:
-            return
-        time.sleep(_LOOK_EVERY_SECONDS)
-    raise RuntimeError("the rules never saw a closed breaker")
-
-
 class _Story:
     """Breaks the PMS, follows what the receiver writes down, and mends the PMS once guests are served."""
 
@@ -125,7 +110,8 @@ class _Story:
     def tell(self) -> bool:
         """Return whether it ended with everything as it was before."""
         self._meanwhile(f"the agent serves guests from {self._world.pms_type()}; its breaker is closed")
-        self._world.break_pms()
+        self._world.break_service("pms")
+        self._world.services["pms"].stop(gently=False)
         text = "the PMS crashes, and its database is broken: a restart will bring it up, but not well"
         self._screen.show(Line(Stage.BROKEN, text, "red", reached=True))
         until = time.monotonic() + _STORY_WITHIN_SECONDS
@@ -162,7 +148,7 @@ class _Story:
         if self._mended or self._mend_at is None or time.monotonic() < self._mend_at:
             return
         self._meanwhile(f"guests are served by the {self._world.pms_type()} PMS: degraded, but served")
-        self._world.mend_pms()
+        self._world.mend_service("pms")
         self._mended = True
         self._meanwhile("somebody mends the PMS's database")
 
@@ -221,21 +207,3 @@ def _look_around(screen: Screen, world: World) -> None:
         while True:
             time.sleep(1)
     screen.say("Stopping; nothing will be left running.")
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Turn signals that would end the process at once into an orderly end."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it to outlive the terminal
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

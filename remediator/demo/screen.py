@@ -76,6 +76,13 @@ class Screen:
             )
         self._console.print(table)
 
+    def table(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
+        """Print lines of a name and a value."""
+        table = Table(title=title, title_justify="left", show_header=False)
+        for name, value in rows:
+            table.add_row(Text(name), Text(one_line(value)))
+        self._console.print(table)
+
     def _progress(self) -> Table:
         bar = Table.grid(padding=(0, 1))
         waiting = next((stage for stage in Stage if stage not in self._reached), None)

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from remediator.yaml_source import read_yaml_file
 # What the agent's breaker waits, and how often the agent probes, in a runbook's world; here divided.
 _RECOVERY_SECONDS = 30.0
 _PROBE_SECONDS = 60.0
+_BASELINE_WITHIN_SECONDS = 30.0
+_LOOK_EVERY_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,26 +141,27 @@ class World:
         if self.binaries is None:
             self._start_stand_in()
 
-    def break_pms(self) -> None:
-        """Break the PMS's database and kill the PMS: a restart brings it back up, but not well."""
-        httpx.post(
-            f"{self.url(self.ports.pms)}/admin/break", json={"mode": "down"}, trust_env=False
-        ).raise_for_status()
-        self.services["pms"].stop(gently=False)
+    def break_service(self, name: str) -> None:
+        """Break what a service stands on: a restart brings it up, but not well."""
+        self._call("POST", f"{self.url(getattr(self.ports, name))}/admin/break", {"mode": "down"})
 
-    def mend_pms(self) -> None:
-        """Mend the database, as somebody would meanwhile."""
-        httpx.post(
-            f"{self.url(self.ports.pms)}/admin/break", json={"mode": "off"}, trust_env=False
-        ).raise_for_status()
+    def mend_service(self, name: str) -> None:
+        """Mend it, as somebody would meanwhile."""
+        self._call("POST", f"{self.url(getattr(self.ports, name))}/admin/break", {"mode": "off"})
+
+    def agent_fault(self, **fault: float) -> None:
+        """Put trouble into the agent; what is left out ends."""
+        self._call("POST", f"{self.url(self.ports.agent)}/admin/fault", fault)
 
     def pms_type(self) -> str:
         """Ask the agent which PMS it uses."""
+        answer = self._call("GET", f"{self.url(self.ports.agent)}/admin/settings/pms-type")
+        return str(answer.json()["value"])
+
+    def _call(self, method: str, url: str, body: Any = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.tokens.agent_admin}"}
-        answer = httpx.get(
-            f"{self.url(self.ports.agent)}/admin/settings/pms-type", headers=headers, trust_env=False
-        )
-        return str(answer.raise_for_status().json()["value"])
+        answer = httpx.request(method, url, json=body, headers=headers, timeout=5, trust_env=False)
+        return answer.raise_for_status()
 
     @property
     def _webhook(self) -> str:
@@ -203,6 +207,7 @@ class World:
             "DATABASE_BACKUP_URL": self.url(self.ports.database_backup),
             "REDIS_URL": self.url(self.ports.redis),
             "PMS_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": str(recovery_seconds),
+            "RATE_LIMIT_WINDOW_SECONDS": str(60.0 / self._factor),
             "TRAFFIC_PER_SECOND": "10",
         }
         argv = ["--port", str(self.ports.agent), "--pms-url", self.url(self.ports.pms)]
@@ -245,6 +250,22 @@ class World:
             "--cluster.listen-address=",
         ]
         self._processes.start("alertmanager", argv, self._env, f"{self.url(self.ports.alertmanager)}/-/ready")
+
+
+def wait_for_baseline(world: World) -> None:
+    """Wait until the rules have seen a closed breaker: then whatever fires was broken on purpose.
+
+    Raises:
+        RuntimeError: when they never do.
+    """
+    url = f"{world.url(world.ports.prometheus)}/api/v1/query"
+    until = time.monotonic() + _BASELINE_WITHIN_SECONDS
+    while time.monotonic() < until:
+        answer = httpx.get(url, params={"query": "pms:breaker_open:bool == 0"}, timeout=5, trust_env=False)
+        if answer.status_code == httpx.codes.OK and answer.json()["data"]["result"]:
+            return
+        time.sleep(_LOOK_EVERY_SECONDS)
+    raise RuntimeError("the rules never saw a closed breaker")
 
 
 def _read(name: str) -> Any:

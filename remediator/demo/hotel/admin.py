@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
+from ipaddress import IPv4Address
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,7 +33,8 @@ class FaultBody(_Body):
     error_share: float = Field(default=0.0, ge=0, le=1)
     spike_per_second: float = Field(default=0.0, ge=0, le=1000)
     error_kind: ErrorKind = "overload"
-    spike_client: str = "203.0.113.9"
+    spike_client: IPv4Address = IPv4Address("203.0.113.9")
+    spike_clients: int = Field(default=1, ge=1, le=100)
     nlp_delay_seconds: float = Field(default=0.0, ge=0, le=60)
 
 
@@ -126,5 +128,5 @@ class Admin:
 
     async def _fault(self, request: web.Request) -> web.Response:
         body = FaultBody.model_validate_json(await request.read() or b"{}")
-        self._agent.fault = Fault(**body.model_dump())
+        self._agent.fault = Fault(**body.model_dump() | {"spike_client": str(body.spike_client)})
         return web.json_response(asdict(self._agent.fault))

@@ -36,14 +36,16 @@ class Pms(Protocol):
 class Fault:
     """Trouble put in on purpose.
 
-    A share of guests' requests fails, each with an error of `error_kind`; one client sends
-    `spike_per_second` requests; understanding a guest's voice takes `nlp_delay_seconds`.
+    A share of guests' requests fails, each with an error of `error_kind`; `spike_clients` clients
+    send `spike_per_second` requests together; understanding a guest's voice takes `nlp_delay_seconds`.
     """
 
     error_share: float = 0.0
     error_kind: ErrorKind = "overload"
     spike_per_second: float = 0.0
     spike_client: str = "203.0.113.9"
+    spike_clients: int = 1
+    """With more than one, `spike_client` is the first of them."""
     nlp_delay_seconds: float = 0.0
 
 
@@ -76,7 +78,7 @@ class HotelAgent:
         recovery = timedelta(seconds=settings.pms_circuit_breaker_recovery_timeout)
         config = BreakerConfig(settings.pms_circuit_breaker_failure_threshold, recovery)
         self.breaker = CircuitBreaker(config, now)
-        self.limiter = RateLimiter(settings.rate_limit_per_minute, now)
+        self.limiter = RateLimiter(settings.rate_limit_per_minute, now, settings.rate_limit_window_seconds)
         self.metrics = HotelMetrics(lambda: self.breaker.state, settings.pms_circuit_breaker_open_value)
         self.metrics.show_failure_ratios(self.breaker.failure_ratio)
         self.fault = Fault()

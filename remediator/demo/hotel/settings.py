@@ -41,4 +41,7 @@ class HotelSettings(BaseSettings):
         default=False, description="Guests are served without what an external service would add."
     )
     rate_limit_per_minute: int = Field(default=120, ge=1)
+    rate_limit_window_seconds: float = Field(
+        default=60.0, gt=0, description="Over which the limit is kept: so many a minute on average."
+    )
     traffic_per_second: float = Field(default=2.0, ge=0, description="Guests that the agent invents.")

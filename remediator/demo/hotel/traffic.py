@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from ipaddress import IPv4Address
 
 from aiohttp import web
 
@@ -21,7 +22,7 @@ class Traffic:
     def __init__(self, agent: HotelAgent, per_second: float) -> None:
         self._agent = agent
         self._per_second = per_second
-        self._asked = 0
+        self._asked = self._spiked = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run_beside(self, _app: web.Application) -> AsyncIterator[None]:
@@ -59,6 +60,8 @@ class Traffic:
         await self._agent.try_pms()
 
     def _spike(self) -> None:
-        client = self._agent.fault.spike_client
+        fault = self._agent.fault
+        self._spiked += 1
+        client = str(IPv4Address(fault.spike_client) + self._spiked % fault.spike_clients)
         if client not in self._agent.blocked:
             self._agent.limit(client)
