@@ -21,7 +21,7 @@ from remediator.settings_docker import Docker
 from remediator.settings_fly import Fly
 from remediator.settings_network import Network
 from remediator.settings_section import Argv, Bounds, EntryName, Section
-from remediator.settings_templates import FileTarget
+from remediator.settings_templates import FileTarget, Nginx
 
 _SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
@@ -213,6 +213,7 @@ class Settings(BaseSettings):
     network: Network | None = Field(default=None, description="What is looked for on the network.")
     commands: dict[EntryName, Command] | None = Field(default=None, description="Commands.")
     files: dict[EntryName, FileTarget] | None = Field(default=None, description="Files.")
+    nginx: dict[EntryName, Nginx] | None = Field(default=None, description="Nginx servers.")
     checks: dict[EntryName, SharedCheck] = Field(
         default={}, description="Verifications that policies share by name, as `{check: NAME}`."
     )

@@ -23,6 +23,7 @@ from remediator.actions.docker_stats import DockerStats
 from remediator.actions.docker_stop import DockerStop
 from remediator.actions.docker_top import DockerTop
 from remediator.actions.docker_update import DockerUpdate
+from remediator.actions.file_render import FileRender
 from remediator.actions.fly_apps import FlyApps
 from remediator.actions.fly_deploy import FlyDeploy
 from remediator.actions.fly_logs import FlyLogs
@@ -36,6 +37,8 @@ from remediator.actions.http_probe import HttpProbe
 from remediator.actions.http_request import HttpRequest
 from remediator.actions.net_dns import NetDns
 from remediator.actions.net_tcp import NetTcp
+from remediator.actions.nginx_control import NginxControl
+from remediator.actions.nginx_reload import NginxReload
 from remediator.actions.prometheus_query import AnswersPromQL, PrometheusQuery
 from remediator.actions.wait import Wait
 from remediator.clients.compose import ComposeClient
@@ -73,6 +76,8 @@ ACTIONS: tuple[type[Action[Any]], ...] = (
     FlyLogs,
     NetTcp,
     NetDns,
+    FileRender,
+    NginxReload,
     CommandRun,
     Wait,
 )
@@ -114,6 +119,8 @@ def build_actions(
     project = settings.compose.project if settings.compose else None
     containers = Containers(settings.docker, clients.engine, project)
     inside = FromContainer(containers)
+    commands = CommandRun(settings.commands, clients.processes)
+    control = NginxControl(settings.nginx, clients.processes, containers)
     services = ComposeServices(
         settings.compose, clients.compose, clients.engine if settings.docker is not None else None
     )
@@ -144,7 +151,9 @@ def build_actions(
         FlyLogs(apps, clock),
         NetTcp(settings.network, inside),
         NetDns(settings.network, inside),
-        CommandRun(settings.commands, clients.processes),
+        FileRender(settings.files, commands, control),
+        NginxReload(control),
+        commands,
         Wait(clock),
     )
     return {action.name: action for action in built}

@@ -18,5 +18,5 @@ def resources_of(action: Action[Any], params: BaseModel) -> frozenset[str]:
     return frozenset(
         f"{mark.lock}:{name}"
         for _, mark, name in marked_values(type(params), written, Inventory)
-        if mark.lock is not None
+        if mark.lock is not None and name is not None
     )

@@ -30,7 +30,7 @@ class Inventory:
     Sections: `services`, `docker` (its containers), `docker.exec`, `docker.networks`,
     `docker.probes` and `docker.update` (by container), `docker.recreate` (its containers, where recreating
     is allowed), `compose` (its services), `fly` (its apps), `network.tcp`, `network.dns`, `commands`,
-    `files`, `channels`, `contacts`, `sources`.
+    `files`, `nginx`, `channels`, `contacts`, `sources`.
     """
 
     section: str

@@ -27,6 +27,7 @@ def entries(settings: Settings, section: str) -> Collection[str] | None:
         "network.dns": None if settings.network is None else settings.network.dns,
         "commands": settings.commands,
         "files": settings.files,
+        "nginx": settings.nginx,
         "channels": settings.channels or None,
         "contacts": settings.contacts or None,
         "sources": settings.sources,
