@@ -54,7 +54,7 @@ def run_policy_tests(
     as_json_: JsonOutput = False,
 ) -> None:
     """Run policies against scripted alerts and answers, in virtual time. Nothing real is asked or done."""
-    files = _read(find_files(paths or [policy_folder(load_settings(config_path(config))) / "tests"]))
+    files = _read(find_files(paths or [_default_folder(config)]))
     results, covered = _run(files, name, config)
     if not results:
         fail("there are no tests to run" if name is None else f"no test's name holds {name!r}")
@@ -71,6 +71,13 @@ def run_policy_tests(
             say(f"{one.policy}: {one.share:.0%} of its branches, {require_coverage}% are required", "red")
     if short or not all(result.ok for result in results):
         raise typer.Exit(ExitCode.WRONG)
+
+
+def _default_folder(config: Path | None) -> Path:
+    """Return the folder of tests beside the policies that would serve, as it is seen from here."""
+    folder = policy_folder(load_settings(config_path(config))) / "tests"
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def _read(paths: Sequence[Path]) -> list[ReadFile]:

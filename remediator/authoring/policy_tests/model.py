@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
 from remediator.authoring.policy_tests.over_time import Shorthand
 from remediator.authoring.policy_tests.script import Given, Part, Script
@@ -12,6 +12,19 @@ from remediator.durations import Duration
 from remediator.runs.reasons import CloseReason, Outcome, Reason
 from remediator.runs.records import ApprovalState
 from remediator.runs.states import LeaseState, RunState
+
+T = TypeVar("T")
+
+
+def _tag(value: Any) -> str:
+    return "none" if value == "none" else "some"
+
+
+OrNone = Annotated[
+    Annotated[T, Tag("some")] | Annotated[Literal["none"], Tag("none")],
+    Discriminator(_tag),
+]
+"""What is expected, or the word `none`. Told apart first, so that one fault gives one message."""
 
 
 def _alone(key: str) -> Shorthand:
@@ -119,7 +132,7 @@ class Expectation(Part):
     labels: dict[str, str] = Field(
         default={}, description="Decision, runs and episode of the alert with these among its labels."
     )
-    decision: Annotated[DecisionExpected, _alone("outcome")] | Literal["none"] | None = Field(
+    decision: Annotated[OrNone[DecisionExpected], _alone("outcome")] | None = Field(
         default=None, description="The newest decision, or none."
     )
     guards: dict[str, str] | None = Field(
@@ -127,7 +140,7 @@ class Expectation(Part):
         description="Guards of the newest decision, by name or key: allow, deny, ask, pending, or a reason.",
     )
     plan: PlanExpected | None = Field(default=None, description="The plan of the newest run.")
-    run: Annotated[RunExpected, _alone("state")] | Literal["none"] | None = Field(
+    run: Annotated[OrNone[RunExpected], _alone("state")] | None = Field(
         default=None, description="The newest remediation run, or none."
     )
     runs: int | None = Field(default=None, ge=0, description="How many remediation runs there are.")
@@ -137,16 +150,16 @@ class Expectation(Part):
     verification: Literal["succeeded", "failed", "none"] | None = Field(
         default=None, description="How the newest verification ended."
     )
-    approval: Annotated[ApprovalExpected, _alone("state")] | Literal["none"] | None = Field(
+    approval: Annotated[OrNone[ApprovalExpected], _alone("state")] | None = Field(
         default=None, description="The newest request for approval, or none."
     )
-    revert: Annotated[RevertExpected, _alone("state")] | Literal["none"] | None = Field(
+    revert: Annotated[OrNone[RevertExpected], _alone("state")] | None = Field(
         default=None, description="The newest revert, or none."
     )
     leases: tuple[LeaseExpected, ...] | None = Field(
         default=None, description="All leases that are open or overdue; [] when nothing is."
     )
-    episode: Annotated[EpisodeExpected, _alone("state")] | Literal["none"] | None = Field(
+    episode: Annotated[OrNone[EpisodeExpected], _alone("state")] | None = Field(
         default=None, description="The newest episode, or none."
     )
     audit: tuple[AuditExpected, ...] | None = Field(

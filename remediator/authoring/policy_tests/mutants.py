@@ -14,12 +14,14 @@ from pydantic import BaseModel, ValidationError
 from remediator.durations import format_duration, parse_duration
 from remediator.guards.catalog import configurable_guards
 from remediator.guards.time_window import TimeWindowParams
+from remediator.policy.matchers import Matcher, Operator, parse_matcher
 from remediator.policy.promql import PromQLField
 from remediator.yaml_source import NodePath, YamlSource
 
 _COMPARISONS = ("==", "!=", ">=", "<=", ">", "<")
 _COMPARISON = re.compile(r"(?<![=!<>~])(==|!=|>=|<=|>|<)(?![=~])\s*(-?[0-9.]+)")
 _MATCHER = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)(!?=~?)"((?:[^"\\]|\\.)*)"')
+_NEGATED: Mapping[Operator, Operator] = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
 _OTHER_ZONES = ("UTC", "Pacific/Kiritimati", "America/Los_Angeles")
 _OTHER_NAME = "SomethingElse"
 _A_LITTLE = (0.98, 1.02)
@@ -78,6 +80,8 @@ def _others(model: type[BaseModel], key: str, value: Any) -> Iterator[Any]:
         yield from _queries(value)
     elif issubclass(model, TimeWindowParams):
         yield from _times(name, value)
+    elif name == "matchers":
+        yield from ([*value[:at], _negated(one), *value[at + 1 :]] for at, one in enumerate(value))
     elif isinstance(value, list):
         yield from _lists(value)
 
@@ -111,6 +115,12 @@ def _lists(values: Sequence[Any]) -> Iterator[list[Any]]:
     for at, _ in enumerate(values):
         yield [*values[:at], _OTHER_NAME, *values[at + 1 :]]
         yield [*values[:at], *values[at + 1 :]]
+
+
+def _negated(matcher: str) -> str:
+    """Return a matcher that holds where this one does not."""
+    parsed = parse_matcher(matcher)
+    return str(Matcher(parsed.name, _NEGATED[parsed.op], parsed.value))
 
 
 def _fits(model: type[BaseModel], data: Mapping[str, Any]) -> bool:

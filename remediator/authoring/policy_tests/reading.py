@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class ReadFile:
 
     def beside(self, name: str) -> Path:
         """Return a path as the file means it: from its own folder."""
-        return self.path.parent / name
+        return Path(os.path.normpath(self.path.parent / name))
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_settings import PydanticBaseSettingsSource
 
 from remediator.actions.catalog import ActionClients, build_actions
 from remediator.authoring.policy_tests.reading import INVENTORY, ReadFile
@@ -23,6 +24,21 @@ from remediator.policy.loader import load_policy
 from remediator.settings import Mode, Settings
 from remediator.validation_problems import problems_from_validation
 from remediator.yaml_source import NodePath, YamlSource, read_yaml, read_yaml_file
+
+
+class _WrittenSettings(Settings):
+    """Settings as they are written: what a test shows must not depend on the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[Settings],  # type: ignore[override]  # noqa: ARG003  (pydantic-settings' signature)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +94,11 @@ class Stages:
 
     def _settings(self, sections: Mapping[str, Any], where: NodePath) -> Settings:
         data = {**(self._inventory.data or {}), **sections}
+        # A cautious `mode` of the server's is no more a test's matter than its environment.
+        own = {"mode": Mode.ENFORCE, **{key: value for key, value in data.items() if key != "mode"}}
+        own |= {"mode": sections["mode"]} if "mode" in sections else {}
         try:
-            # Not as serving does: neither the environment nor a cautious `mode` may decide what a test shows.
-            return Settings.model_validate(
-                {
-                    "mode": sections.get("mode", Mode.ENFORCE),
-                    **{name: value for name, value in data.items() if value is not None and name != "mode"},
-                }
-            )
+            return _WrittenSettings(**{key: value for key, value in own.items() if value is not None})
         except ValidationError as error:
             locations = [fault["loc"] for fault in error.errors(include_url=False)]
             ours = [place for place in locations if place and place[0] in sections]
