@@ -9,9 +9,12 @@ import pytest
 
 from remediator.actions.base import Call, FailureReason, Outcome
 from remediator.actions.fly_apps import FlyApps
+from remediator.actions.fly_deploy import FlyDeploy, FlyDeployParams
+from remediator.actions.fly_logs import FlyLogs, FlyLogsParams
 from remediator.actions.fly_secrets import FlySecrets, FlySecretsParams
 from remediator.clients.fly import FlyClient
 from remediator.clients.process import ProcessRunner
+from remediator.clock import SystemClock
 from remediator.settings_fly import Fly
 from tests.stand_ins.fly_state import FlyState
 
@@ -113,6 +116,22 @@ async def test_the_token_is_not_in_what_flyctl_says(
     outcome = await action.act(params(), call)
     assert "unauthorized" in outcome.detail
     assert "s3cret" not in shown(outcome)
+
+
+@pytest.mark.parametrize("command", ["logs", "image show", "deploy"])
+async def test_nor_in_what_it_says_of_logs_and_releases(
+    fly: FlyState, processes: ProcessRunner, call: Call, command: str
+) -> None:
+    fly.trouble(command, "repeat")
+    deploy = {"current": True}
+    settings = Fly.model_validate(
+        {"command": fly.command, "token": "env:FLY_TOKEN", "apps": {APP: {"deploy": deploy}}}
+    )
+    apps = FlyApps(settings, FlyClient(settings, processes))
+    logs = await FlyLogs(apps, SystemClock()).act(FlyLogsParams(app=APP), call)
+    release = await FlyDeploy(apps).act(FlyDeployParams(app=APP), call)
+    assert "can't read" in logs.detail + release.detail
+    assert "s3cret" not in shown(logs, release) + seen_by_others(fly)
 
 
 async def test_programs_do_not_inherit_secrets(
