@@ -21,6 +21,7 @@ from remediator.jobs.base import Job
 from remediator.jobs.close_stale import CloseStale
 from remediator.jobs.poll_alertmanager import PollAlertmanager
 from remediator.jobs.reload_policies import ReloadPolicies
+from remediator.jobs.scheduler import CronCalendar
 from remediator.jobs.tick import Tick
 from remediator.jobs.verify_audit import VerifyAudit
 from remediator.outside import Outside, reach_out
@@ -84,7 +85,8 @@ async def build(
         ConfigError: with every fault of every policy file.
     """
     outside = await reach_out(settings, clock, stack)
-    catalog = catalog_of(outside.capabilities)
+    calendar = CronCalendar()
+    catalog = catalog_of(outside.capabilities, calendar)
     folder = policy_folder(settings)
 
     def load() -> PolicySet:
@@ -106,6 +108,7 @@ async def build(
         failpoints=Failpoints(failpoint),
         kill_step=lambda run_id: outside.processes.kill(f"run-{run_id}"),
         poll_soon=poller.poll_soon,
+        calendar=calendar,
     )
     reload_policies = ReloadPolicies(folder, load, parts.engine, readiness, parts.dispatcher, clock)
     jobs = (reload_policies, *_jobs(settings, store, clock, parts, outside, poller))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import PydanticBaseSettingsSource, SettingsError
 
 from remediator.errors import ConfigError, Problem
+from remediator.labels import SCHEDULE_SOURCE
 from remediator.secret_refs import is_secret_ref
 from remediator.settings import Settings
 from remediator.validation_problems import problems_from_validation, suggestion
@@ -157,6 +158,9 @@ def _variable(source: YamlSource, path: NodePath) -> str | None:
 
 def _references(source: YamlSource, settings: Settings) -> Iterator[Problem]:
     """Check the names that one part of the file uses of another."""
+    if SCHEDULE_SOURCE in settings.sources:
+        what = f"{SCHEDULE_SOURCE!r} is what schedules are called"
+        yield source.problem(("sources", SCHEDULE_SOURCE), what, "give the source another name", at_key=True)
     for name, contact in settings.contacts.items():
         if contact.channel not in settings.channels:
             fix = suggestion(contact.channel, tuple(settings.channels), "channels")

@@ -74,12 +74,12 @@ def list_policies(config: Config = None, as_json: JsonOutput = False) -> None:
             policy.name,
             policy.document.mode,
             policy.document.priority,
-            ", ".join(policy.document.match),
+            _starts(policy),
             ", ".join(_options(policy)),
         )
         for policy in policies
     ]
-    columns = ("policy", "mode", "priority", "match", "options")
+    columns = ("policy", "mode", "priority", "starts on", "options")
     print_table(columns, rows, empty=f"There are no policies in {workspace.policies}.")
 
 
@@ -90,11 +90,19 @@ def _entry(policy: LoadedPolicy) -> dict[str, Any]:
         "mode": str(policy.document.mode),
         "priority": policy.document.priority,
         "match": list(policy.document.match),
+        "schedule": policy.document.schedule.cron if policy.document.schedule else None,
         "target": policy.document.target,
         "options": _options(policy),
         "file": policy.file,
         "hash": policy.hash,
     }
+
+
+def _starts(policy: LoadedPolicy) -> str:
+    schedule = policy.document.schedule
+    if schedule is not None:
+        return f"schedule {schedule.cron} ({schedule.timezone})"
+    return ", ".join(policy.document.match)
 
 
 def _options(policy: LoadedPolicy) -> list[str]:

@@ -11,6 +11,7 @@ from remediator.cli.options import config_path
 from remediator.clients.process import ProcessRunner
 from remediator.clock import SystemClock
 from remediator.engine.capabilities import Capabilities, capabilities_of, catalog_of
+from remediator.jobs.scheduler import CronCalendar
 from remediator.policy.catalog import Catalog
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_policies
@@ -31,7 +32,7 @@ class Workspace:
     @property
     def catalog(self) -> Catalog:
         """What policies are checked against."""
-        return catalog_of(self.capabilities)
+        return catalog_of(self.capabilities, CronCalendar())
 
     def load(self) -> PolicySet:
         """Load the policies that would serve.

@@ -11,8 +11,10 @@ from remediator.engine.context import Deciding, Engine
 from remediator.engine.decide import Question, decide
 from remediator.engine.journal import note_run
 from remediator.engine.recording import keep_policy, record_decision
+from remediator.engine.schedule_rows import plan_schedules
 from remediator.engine.scopes import Facts, episode_context, scope_of
 from remediator.guards.base import LookPhase
+from remediator.labels import SCHEDULE_SOURCE
 from remediator.policy.expressions import RenderError, Scope
 from remediator.runs.answers import Answer, Query
 from remediator.runs.audit import AuditAction
@@ -38,7 +40,7 @@ def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime, *, fresh: boo
     for prepared in matching:
         if prepared.policy.name in known:
             continue
-        if _admit_one(tx, engine, episode, prepared, now).outcome is Outcome.BLOCKED:
+        if admit_one(tx, engine, episode, prepared, now).outcome is Outcome.BLOCKED:
             blocked += 1
         else:
             planned += 1
@@ -50,8 +52,10 @@ def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime, *, fresh: boo
 
 def look_again(tx: Tx, engine: Engine, now: datetime) -> None:
     """Let newly loaded policies see what fires already: new ones match, known ones decide anew."""
+    plan_schedules(tx, engine, now)
     for episode in tx.open_episodes():
-        admit(tx, engine, episode, now, fresh=False)
+        if episode.source != SCHEDULE_SOURCE:  # its policy's own, whatever the matchers of others say
+            admit(tx, engine, episode, now, fresh=False)
         for admission in tx.admissions_of_episode(episode.id):
             removed = admission.done and admission.reason is Reason.POLICY_REMOVED
             if removed and engine.policies.get(admission.policy) is not None:
@@ -60,7 +64,8 @@ def look_again(tx: Tx, engine: Engine, now: datetime) -> None:
                 tx.set_timer(TimerKind.DECIDE, admission.id, now, admission.priority)
 
 
-def _admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy, now: datetime) -> Decision:
+def admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy, now: datetime) -> Decision:
+    """Decide the first pass of one policy for one episode."""
     policy = prepared.policy
     question = question_for(
         tx, engine, prepared, episode, LookPhase.ADMISSION, now, suppressed=episode.suppressed

@@ -50,6 +50,13 @@ def follow_up(tx: Tx, run: Run, now: datetime) -> None:
         _reopen(tx, admission, now + again.after)
 
 
+def look_at_schedule(tx: Tx, policy: str, now: datetime) -> None:
+    """Let the schedule of a policy, if it has one, notice that something that it started has moved on."""
+    schedule = tx.schedule_of(policy)
+    if schedule is not None:
+        tx.set_timer(TimerKind.SCHEDULE, schedule.id, now)
+
+
 def _reopen(tx: Tx, admission: Admission, due_at: datetime) -> None:
     tx.save(replace(admission, done=False, outcome=Outcome.PLANNED, reason=None))
     tx.set_timer(TimerKind.DECIDE, admission.id, due_at, admission.priority)

@@ -24,10 +24,12 @@ from remediator.engine.lease_watch import LeaseWatch
 from remediator.engine.policies import Policies
 from remediator.engine.reverts import Reverter
 from remediator.engine.runner import Runner
+from remediator.engine.schedules import Schedules
 from remediator.engine.shadow_watch import ShadowWatch
 from remediator.engine.starting import Starter
 from remediator.engine.steps import StepRunner
 from remediator.engine.verification import AsksFreshPromQL, Verifier
+from remediator.policy.calendar import Calendar
 from remediator.runs.records import TimerKind
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
@@ -88,9 +90,10 @@ def assemble(
     failpoints: Failpoints,
     kill_step: Callable[[int], int],
     poll_soon: Callable[[str], None],
+    calendar: Calendar | None = None,
 ) -> Parts:
     """Wire the engine's parts."""
-    engine = Engine(store, clock, settings, policies, capabilities, redactor, failpoints)
+    engine = Engine(store, clock, settings, policies, capabilities, redactor, failpoints, calendar)
     waker = EngineWaker(poll_soon)
     answers = Answers(clock, promql, alerts)
     facts = FactGatherer(capabilities, clock, redactor)
@@ -112,6 +115,7 @@ def assemble(
         TimerKind.APPROVAL_EXPIRY: approvals.expire,
         TimerKind.LEASE: LeaseWatch(engine, facts).look,
         TimerKind.HOLD_EXPIRY: holds.expire,
+        TimerKind.SCHEDULE: Schedules(engine, facts).look,
         TimerKind.SHADOW: ShadowWatch(engine, answers, promql).look,
     }
     waker.dispatcher = Dispatcher(store, clock, handlers, _WORKERS, {TimerKind.SHADOW: _SHADOW_WORKERS})

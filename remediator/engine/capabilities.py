@@ -13,6 +13,7 @@ from remediator.actions.base import Action, Inventory
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
 from remediator.guards.evaluate import GuardUse, history_window
+from remediator.policy.calendar import Calendar
 from remediator.policy.catalog import Catalog, marked_values
 from remediator.policy.loaded import LoadedPolicy
 from remediator.policy.model import Approval, Option, Revert, Step, Verify
@@ -47,10 +48,10 @@ def capabilities_of(actions: Mapping[str, Action[Any]], limits: Limits) -> Capab
     return Capabilities(actions, configurable_guards(), always_bound(limits), lease_use())
 
 
-def catalog_of(capabilities: Capabilities) -> Catalog:
+def catalog_of(capabilities: Capabilities, calendar: Calendar | None = None) -> Catalog:
     """Return what the loader checks policies against."""
     guards = {name: guard.params for name, guard in capabilities.guards.items()}
-    return Catalog(guards=guards, actions=capabilities.actions)
+    return Catalog(guards=guards, actions=capabilities.actions, calendar=calendar)
 
 
 def guard_names(capabilities: Capabilities) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from remediator.clock import Clock
 from remediator.engine.capabilities import Capabilities, PreparedPolicy
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.policies import Policies
+from remediator.policy.calendar import Calendar
 from remediator.runs.records import Run
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
@@ -40,6 +41,8 @@ class Engine:
     capabilities: Capabilities
     redactor: Redactor
     failpoints: Failpoints
+    calendar: Calendar | None = None
+    """Reads the cron expressions of schedules; without it none is due."""
 
     def prepared_for(self, run: Run) -> PreparedPolicy:
         """Return the policy as the run was decided with, whatever was loaded since."""

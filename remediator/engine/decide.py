@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from remediator.engine.capabilities import Capabilities, PreparedPolicy
-from remediator.engine.planning import PlanRefusedError, build_plan, choose_option
+from remediator.engine.planning import Choice, PlanRefusedError, build_plan, choose_option
 from remediator.engine.scopes import Facts
 from remediator.guards.base import Look, LookPhase
 from remediator.guards.evaluate import evaluate_guards
@@ -97,15 +97,7 @@ def _with_facts(question: Question, look: Look, verdicts: tuple[Verdict, ...]) -
         return _blocked(question, target, verdicts, Reason.NOT_CONFIGURED, detail)
     choice = choose_option(prepared, question.scope, question.tried)
     if choice.option is None:
-        detail = "; ".join(f"{name}: {why}" for name, why in choice.passed_over)
-        outcome = Outcome.SHADOW if question.shadow else Outcome.RUN
-        return Decision(
-            outcome=outcome,
-            reason=Reason.NO_OPTION_APPLIES,
-            detail=detail,
-            target=target,
-            verdicts=verdicts,
-        )
+        return _no_option(question, target, verdicts, choice)
     try:
         plan = build_plan(prepared, choice.option, question.scope, question.capabilities)
     except RenderError as error:
@@ -118,6 +110,20 @@ def _with_facts(question: Question, look: Look, verdicts: tuple[Verdict, ...]) -
     if denied is not None:
         return _denied(question, target, verdicts, denied)
     return _go(question, target, verdicts, choice.option, plan)
+
+
+def _no_option(question: Question, target: str, verdicts: tuple[Verdict, ...], choice: Choice) -> Decision:
+    """A person is told when an alert fires and no option fits; a schedule that finds none is fine."""
+    detail = "; ".join(f"{name}: {why}" for name, why in choice.passed_over)
+    if question.prepared.policy.document.schedule is not None and not choice.unknown:
+        return Decision(outcome=Outcome.NOTHING_TO_DO, detail=detail, target=target, verdicts=verdicts)
+    return Decision(
+        outcome=Outcome.SHADOW if question.shadow else Outcome.RUN,
+        reason=Reason.NO_OPTION_APPLIES,
+        detail=detail,
+        target=target,
+        verdicts=verdicts,
+    )
 
 
 def _go(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from remediator.engine.admission import join_run, question_for, settle
+from remediator.engine.aftermath import look_at_schedule
 from remediator.engine.answers import Answers
 from remediator.engine.asking import ask_for_approval
 from remediator.engine.capabilities import PreparedPolicy
@@ -87,7 +88,9 @@ class Decider:
             detail=f"the policy {admission.policy} is no longer served",
         )
         episode = tx.get(Episode, admission.episode_id)
-        record_decision(tx, decision, LookPhase.ENTRY, self._engine.clock.now(), episode=episode)
+        now = self._engine.clock.now()
+        record_decision(tx, decision, LookPhase.ENTRY, now, episode=episode)
+        look_at_schedule(tx, admission.policy, now)
 
     def _question(self, reads: Reads, subject: _Subject, live: _Live, facts: Facts | None) -> Question:
         return question_for(
@@ -139,6 +142,8 @@ class Decider:
         if decision.outcome is Outcome.SHADOW:
             tx.shadow_start(admission.policy, admission.target, admission.episode_id, now)
             admission = replace(admission, done=True)
+        if decision.outcome is Outcome.NOTHING_TO_DO:
+            admission = replace(admission, done=True)
         tx.save(admission)
         if changed or run is not None:
             keep_policy(tx, subject.prepared, now)
@@ -158,6 +163,8 @@ class Decider:
             join_run(tx, admission, decision.join_run_id, now)
         else:
             settle(tx, admission, decision, now)
+        if admission.done:
+            look_at_schedule(tx, admission.policy, now)
 
     def _create_run(
         self, tx: Tx, subject: _Subject, decision: Decision, facts: Facts | None, now: datetime

@@ -36,7 +36,7 @@ def handle_alert(
         return handling, close_episode(tx, episode, CloseReason.RESOLVED, now, ended_at=alert.ended_at)
     if handling is Handling.REPEATED:
         return handling, tx.save(episode)
-    return handling, _open(tx, episode, now)
+    return handling, open_episode(tx, episode, now)
 
 
 def foresee_alert(
@@ -113,11 +113,12 @@ def _is_late(past: PastEpisodes, source: str, alert: Alert, now: datetime) -> bo
     return past.last_late_receipt(source, alert.fingerprint, closed.closed_at) is None
 
 
-def _open(tx: Tx, opened: Episode, now: datetime) -> Episode:
+def open_episode(tx: Tx, opened: Episode, now: datetime, *, may_relapse: bool = True) -> Episode:
+    """Open an episode; one soon after a run that succeeded is a relapse, where it may be one at all."""
     before = tx.last_closed_episode(opened.source, opened.fingerprint)
     episode = tx.add(opened)
     note_episode(tx, episode, AuditAction.EPISODE_OPENED, now, fingerprint=episode.fingerprint)
-    if before is not None:
+    if before is not None and may_relapse:
         _note_relapse(tx, before, now)
     return episode
 

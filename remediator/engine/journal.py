@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from remediator.engine.actors import ENGINE
-from remediator.engine.aftermath import follow_up, watch_leases
+from remediator.engine.aftermath import follow_up, look_at_schedule, watch_leases
 from remediator.runs.audit import AuditAction, AuditEntry
 from remediator.runs.episodes import Episode
 from remediator.runs.machine import RunEvent, transition
@@ -97,6 +97,8 @@ def change_state(
     if moved.state.terminal and moved.kind is RunKind.REMEDIATION:
         moved = watch_leases(tx, moved, now)
         follow_up(tx, moved, now)
+    if moved.state.terminal:
+        look_at_schedule(tx, moved.policy, now)
     return moved
 
 

@@ -17,6 +17,8 @@ from remediator.policy.rendering import render_params, render_value
 from remediator.runs.plan import Plan, PlannedStep
 from remediator.settings_checks import HttpCheck
 
+_UNKNOWN = "when is unknown"
+
 
 class PlanRefusedError(RemediatorError):
     """A rendered value is not of its parameter's type, or outside the inventory's bounds."""
@@ -28,17 +30,21 @@ class Choice:
 
     option: Option | None
     passed_over: tuple[tuple[str, str], ...]
+    unknown: bool = False
+    """Whether the condition of one that was passed over could not be told."""
 
 
 def choose_option(prepared: PreparedPolicy, scope: Scope, tried: Collection[str] = ()) -> Choice:
     """Return the first option that is available, not tried yet, and whose `when` holds."""
     passed: list[tuple[str, str]] = []
+    unknown = False
     for option in prepared.policy.document.options:
         why = _why_not(prepared, option, scope, tried)
         if why is None:
-            return Choice(option, tuple(passed))
+            return Choice(option, tuple(passed), unknown)
+        unknown |= why.startswith(_UNKNOWN)
         passed.append((option.name, why))
-    return Choice(None, tuple(passed))
+    return Choice(None, tuple(passed), unknown)
 
 
 def _why_not(prepared: PreparedPolicy, option: Option, scope: Scope, tried: Collection[str]) -> str | None:
@@ -51,7 +57,7 @@ def _why_not(prepared: PreparedPolicy, option: Option, scope: Scope, tried: Coll
         return None
     truth = prepared.policy.expressions[option.when].evaluate(scope)
     if truth.unknown:
-        return f"when is unknown: {', '.join(truth.unknown)}"
+        return f"{_UNKNOWN}: {', '.join(truth.unknown)}"
     return None if truth.holds else "when is false"
 
 

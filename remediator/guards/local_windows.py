@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
@@ -69,14 +69,6 @@ def _checked_clock(text: str) -> str:
     return text
 
 
-def _checked_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is not a time zone; write it like Europe/Madrid") from None
-    return name
-
-
 Days = Annotated[
     str,
     BeforeValidator(_joined),
@@ -88,7 +80,6 @@ ClockTime = Annotated[
     AfterValidator(_checked_clock),
     WithJsonSchema({"type": "string", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"}),
 ]
-Zone = Annotated[str, AfterValidator(_checked_zone)]
 
 
 @dataclass(frozen=True, slots=True)

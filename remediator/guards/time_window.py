@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field, model_validator
 
 from remediator.guards.approval import ask, asked_of
 from remediator.guards.base import BaseGuard, GuardParams, Look, allow, deny, iso
-from remediator.guards.local_windows import ClockTime, Days, LocalWindows, Zone, parse_clock, parse_days
+from remediator.guards.local_windows import ClockTime, Days, LocalWindows, parse_clock, parse_days
 from remediator.runs.reasons import Reason
 from remediator.runs.verdicts import Verdict
+from remediator.timezones import Zone
 
 
 class TimeWindowParams(GuardParams):

@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Protocol, TypeVar, Union, get_args,
 
 from pydantic import BaseModel
 
+from remediator.policy.calendar import Calendar
+
 Path = tuple[str | int, ...]
 """Keys and positions that lead into JSON data."""
 
@@ -69,6 +71,8 @@ class Catalog:
 
     guards: Mapping[str, type[BaseModel]]
     actions: Mapping[str, ActionInfo]
+    calendar: Calendar | None = None
+    """Reads cron expressions; without it, they are not looked into."""
 
 
 def marked_values(model: type[BaseModel], data: Any, mark: type[M]) -> Iterator[tuple[Path, M, Any]]:

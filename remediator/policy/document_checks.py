@@ -30,6 +30,7 @@ def check_document(checking: Checking, policy: Policy) -> dict[str, str]:
     _check_escalations(checking, policy, facts)
     _check_news(checking, policy)
     _check_durations(checking, policy)
+    _check_schedule(checking, policy)
     return unavailable
 
 
@@ -154,6 +155,16 @@ def _check_news(checking: Checking, policy: Policy) -> None:
         if not getattr(policy, key):
             fix = f"add {key}:, which reports and escalations show"
             checking.warning(("policy",), f"has no {key}", fix, at_key=True)
+
+
+def _check_schedule(checking: Checking, policy: Policy) -> None:
+    schedule, calendar = policy.schedule, checking.catalog.calendar
+    if schedule is None or calendar is None:
+        return
+    fault = calendar.fault(schedule.cron, schedule.timezone)
+    if fault is not None:
+        what, _, fix = fault.partition("; ")
+        checking.error(("schedule", "cron"), what, fix)
 
 
 def _check_durations(checking: Checking, policy: Policy) -> None:

@@ -60,8 +60,8 @@ class LoadedPolicy:
         return next(option for option in self.document.options if option.name == name)
 
     def matches(self, labels: Labels) -> bool:
-        """Tell whether all matchers hold."""
-        return all(matcher.matches(labels) for matcher in self.matchers)
+        """Tell whether all matchers hold; a policy that starts on a schedule matches no alert."""
+        return bool(self.matchers) and all(matcher.matches(labels) for matcher in self.matchers)
 
 
 @dataclass(frozen=True, slots=True)

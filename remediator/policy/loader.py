@@ -59,7 +59,11 @@ def load_policies(folder: Path, catalog: Catalog, settings: Settings, *, now: da
     if _errors(problems):
         raise ConfigError(problems)
     index = MatcherIndex(
-        {name: (policy.document.priority, policy.matchers) for name, policy in policies.items()}
+        {
+            name: (policy.document.priority, policy.matchers)
+            for name, policy in policies.items()
+            if policy.document.schedule is None
+        }
     )
     return PolicySet(policies, index, tuple(problems), loaded_at=now)
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 from remediator.durations import Duration
 from remediator.settings import Mode
 from remediator.settings_checks import CheckLook, TemplateSource
+from remediator.timezones import Zone
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 FactName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -196,6 +197,21 @@ class Report(Document):
     on: tuple[Literal["terminal"], ...] = Field(default=("terminal",), description="When a run has ended.")
 
 
+class Schedule(Document):
+    """When a policy starts by itself."""
+
+    cron: str = Field(
+        min_length=1,
+        max_length=200,
+        description="Five fields as in crontab, or six with the second first: `0 6 * * mon`.",
+    )
+    timezone: Zone = Field(default="UTC", description="Name of the time zone, like Europe/Madrid.")
+    grace: Duration = Field(
+        default=timedelta(minutes=5),
+        description="How late it may still start, once, after the server was down.",
+    )
+
+
 class Policy(Document):
     """One policy file."""
 
@@ -205,19 +221,28 @@ class Policy(Document):
     runbook_url: str | None = Field(default=None, description="The human document.")
     mode: Mode = Field(default=Mode.ENFORCE, description="`shadow` decides and records, and never acts.")
     priority: int = Field(default=100, description="Several policies on one target: lower goes first.")
-    match: tuple[str, ...] = Field(min_length=1, description="Alertmanager matchers; all must hold.")
+    match: tuple[str, ...] = Field(
+        default=(), description="Alertmanager matchers; all must hold. Either this or `schedule`."
+    )
+    schedule: Schedule | None = Field(default=None, description="Starts it without an alert.")
     target: TemplateSource = Field(description="What is acted on, and locked.")
     settle: Duration = Field(default=timedelta(0), description="Delays the first decision.")
     recheck: Duration = Field(default=timedelta(minutes=1), description="When a guard names no time.")
-    again: Again | None = Field(default=None, description="Further runs for the same episode.")
     guards: tuple[GuardUse, ...] = Field(default=(), description="All must allow; see guards.md.")
+    again: Again | None = Field(default=None, description="Further runs for the same episode.")
     diagnose: tuple[Fact, ...] = Field(default=(), description="Facts, gathered before deciding.")
-    options: tuple[Option, ...] = Field(min_length=1, description="Tried in order until one verifies.")
     verify: Verify | None = Field(default=None, description="For options without their own.")
     revert: Revert | None = Field(default=None, description="For options without their own.")
+    options: tuple[Option, ...] = Field(min_length=1, description="Tried in order until one verifies.")
     escalate: tuple[Escalation, ...] = Field(default=(), description="Who is told while it stays open.")
     notify: tuple[Notify, ...] = Field(default=(), description="Where news goes; one may stand alone.")
     report: Report | None = Field(default=None, description="When an incident report is written.")
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Policy:
+        if bool(self.match) == (self.schedule is not None):
+            raise ValueError("must have either match, with at least one matcher, or schedule")
+        return self
 
     @model_validator(mode="before")
     @classmethod

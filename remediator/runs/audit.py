@@ -53,6 +53,8 @@ class AuditAction(StrEnum):
     HOLD_REMOVED = "hold.removed"
     HOLD_EXPIRED = "hold.expired"
     BREAKER_CLOSED = "failure_breaker.closed"
+    SCHEDULE_NOTHING_TO_DO = "schedule.nothing_to_do"
+    SCHEDULE_MISSED = "schedule.missed"
     POLICIES_LOADED = "policies.loaded"
     POLICIES_REFUSED = "policies.refused"
     SERVER_STARTED = "server.started"

@@ -15,6 +15,8 @@ class Outcome(StrEnum):
     SHADOW = "shadow"
     JOINED = "joined"
     BLOCKED = "blocked"
+    NOTHING_TO_DO = "nothing_to_do"
+    """A schedule was due, and none of its options was asked for."""
 
 
 class Reason(StrEnum):
@@ -74,3 +76,5 @@ class CloseReason(StrEnum):
     RESOLVED = "resolved"
     VANISHED = "vanished"
     PRESUMED_RESOLVED = "presumed_resolved"
+    SCHEDULE_OVER = "schedule_over"
+    """What a schedule started has come to its end, or is not needed any more."""

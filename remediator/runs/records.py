@@ -211,6 +211,7 @@ class TimerKind(StrEnum):
     LEASE = "lease"  # subject: the run that holds the leases
     HOLD_EXPIRY = "hold_expiry"  # subject: a hold
     SHADOW = "shadow"  # subject: a shadow observation
+    SCHEDULE = "schedule"  # subject: a schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

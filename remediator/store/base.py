@@ -29,6 +29,7 @@ from remediator.runs.records import (
     TimerKind,
     Vote,
 )
+from remediator.runs.schedules import Schedule
 from remediator.runs.shadow import ShadowObservation
 
 Record = (
@@ -45,6 +46,7 @@ Record = (
     | ApprovalRequest
     | Vote
     | Hold
+    | Schedule
 )
 """Records that have an id of their own."""
 
@@ -199,6 +201,14 @@ class Reads(Protocol):
 
     def audit_head(self) -> AuditRow | None:
         """Return the newest audit row."""
+        ...
+
+    def schedule_of(self, policy: str) -> Schedule | None:
+        """Return where a policy's schedule stands."""
+        ...
+
+    def schedules(self) -> list[Schedule]:
+        """Return all schedules, those of policies that are gone among them."""
         ...
 
     def policy_version(self, content_hash: str) -> PolicyVersion | None:

@@ -61,6 +61,12 @@ class DecisionInstruments:
             ("guard", "verdict"),
             registry=registry,
         )
+        self.schedule_missed = Counter(
+            "remediator_schedule_missed_total",
+            "Due times of a schedule that were not started, for the server was down.",
+            ("policy",),
+            registry=registry,
+        )
         self.approvals = Counter(
             "remediator_approvals_total",
             "Votes, and requests for approval that expired or were cancelled.",

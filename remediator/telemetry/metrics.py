@@ -80,6 +80,7 @@ class Metrics:
             AuditAction.APPROVAL_VOTED: self._vote,
             AuditAction.APPROVAL_EXPIRED: self._approval_end,
             AuditAction.APPROVAL_CANCELLED: self._approval_end,
+            AuditAction.SCHEDULE_MISSED: self._schedule_missed,
             AuditAction.POLICIES_LOADED: self._policies_loaded,
             AuditAction.POLICIES_REFUSED: self._policies_refused,
         }
@@ -177,6 +178,9 @@ class Metrics:
 
     def _approval_end(self, row: AuditRow, _: dict[str, Any]) -> None:
         self._decided.approvals.labels(row.action.removeprefix("approval.")).inc()
+
+    def _schedule_missed(self, row: AuditRow, detail: dict[str, Any]) -> None:
+        self._decided.schedule_missed.labels(self._policy(row)).inc(detail["count"])
 
     def _policies_loaded(self, _: AuditRow, detail: dict[str, Any]) -> None:
         self._policies = frozenset(detail.get("policies", ()))

@@ -31,6 +31,7 @@ from remediator.engine.capabilities import capabilities_of
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.intake import Accepted
 from remediator.engine.policies import Policies
+from remediator.jobs.scheduler import CronCalendar
 from remediator.policy.catalog import Catalog
 from remediator.policy.loader import load_document, load_policies
 from remediator.runs.answers import AlertsQuery, Answer, Sample
@@ -270,7 +271,8 @@ class World:
         }
         capabilities = capabilities_of(actions, configured.limits)
         guards = {name: guard.params for name, guard in capabilities.guards.items()}
-        catalog = Catalog(guards=guards, actions=actions)
+        calendar = CronCalendar()
+        catalog = Catalog(guards=guards, actions=actions, calendar=calendar)
         loaded = load_policies(folder / "policies", catalog, configured, now=clock.now())
         parts = assemble(
             settings=configured,
@@ -286,6 +288,7 @@ class World:
             failpoints=Failpoints(failpoint, strike=_stop_dead),
             kill_step=lambda run_id: 0,
             poll_soon=lambda source: None,
+            calendar=calendar,
         )
         return cls(folder, store, clock, script, parts)
 

@@ -50,7 +50,7 @@ CREATE TABLE episodes (
   last_seen_at TEXT NOT NULL,
   closed_at TEXT,
   ended_at TEXT,
-  close_reason TEXT CHECK (close_reason IN ('resolved', 'vanished', 'presumed_resolved')),
+  close_reason TEXT CHECK (close_reason IN ('resolved', 'vanished', 'presumed_resolved', 'schedule_over')),
   missed_polls INTEGER NOT NULL,
   suppressed INTEGER NOT NULL,
   acknowledged_until TEXT,
@@ -65,7 +65,7 @@ CREATE TABLE admissions (
   priority INTEGER NOT NULL,
   target TEXT NOT NULL,
   created_at TEXT NOT NULL,
-  outcome TEXT NOT NULL CHECK (outcome IN ('no_match', 'planned', 'run', 'awaiting_approval', 'shadow', 'joined', 'blocked')),
+  outcome TEXT NOT NULL CHECK (outcome IN ('no_match', 'planned', 'run', 'awaiting_approval', 'shadow', 'joined', 'blocked', 'nothing_to_do')),
   reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   run_id INTEGER REFERENCES runs(id),
   runs INTEGER NOT NULL,
@@ -82,7 +82,7 @@ CREATE TABLE decisions (
   policy TEXT,
   policy_hash TEXT,
   target TEXT,
-  outcome TEXT NOT NULL CHECK (outcome IN ('no_match', 'planned', 'run', 'awaiting_approval', 'shadow', 'joined', 'blocked')),
+  outcome TEXT NOT NULL CHECK (outcome IN ('no_match', 'planned', 'run', 'awaiting_approval', 'shadow', 'joined', 'blocked', 'nothing_to_do')),
   reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   detail TEXT NOT NULL,
   verdicts TEXT,
@@ -119,7 +119,7 @@ CREATE TABLE shadow_observations (
   reason TEXT CHECK (reason IN ('held', 'not_held', 'unanswered', 'missed', 'no_verification', 'too_many', 'policy_removed')),
   finished_at TEXT,
   resolved_at TEXT,
-  close_reason TEXT CHECK (close_reason IN ('resolved', 'vanished', 'presumed_resolved'))
+  close_reason TEXT CHECK (close_reason IN ('resolved', 'vanished', 'presumed_resolved', 'schedule_over'))
 )
 ;
 CREATE TABLE runs (
@@ -241,8 +241,19 @@ CREATE TABLE holds (
   removed_by TEXT
 )
 ;
+CREATE TABLE schedules (
+  id INTEGER PRIMARY KEY,
+  policy TEXT NOT NULL,
+  cron TEXT NOT NULL,
+  timezone TEXT NOT NULL,
+  next_due_at TEXT,
+  last_due_at TEXT,
+  result TEXT CHECK (result IN ('opened', 'open_still', 'nothing_to_do', 'missed')),
+  result_since TEXT
+)
+;
 CREATE TABLE timers (
-  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow')),
+  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow', 'schedule')),
   subject_id INTEGER NOT NULL,
   due_at TEXT NOT NULL,
   priority INTEGER NOT NULL,
@@ -356,6 +367,8 @@ CREATE INDEX approvals_run ON approvals(run_id, id)
 CREATE UNIQUE INDEX one_vote_each ON votes(approval_id, actor)
 ;
 CREATE INDEX holds_active ON holds(removed_at, expires_at)
+;
+CREATE UNIQUE INDEX one_schedule ON schedules(policy)
 ;
 CREATE INDEX timers_due ON timers(due_at, priority)
 ;

@@ -22,6 +22,7 @@ from remediator.runs.records import (
     TimerKind,
     Vote,
 )
+from remediator.runs.schedules import Schedule
 from remediator.store.base import Filter, Order
 from remediator.store.sqlite.histories import history_of
 from remediator.store.sqlite.pages import AUDIT_COLUMNS, audit_page, bindable, page_clauses, to_audit_row
@@ -171,6 +172,14 @@ class SqliteReads:
             f"SELECT {AUDIT_COLUMNS} FROM audit ORDER BY sequence DESC LIMIT 1"
         ).fetchone()
         return to_audit_row(row) if row else None
+
+    def schedule_of(self, policy: str) -> Schedule | None:
+        """Return where a policy's schedule stands."""
+        return self._one(Schedule, "policy = ?", policy)
+
+    def schedules(self) -> list[Schedule]:
+        """Return all schedules."""
+        return self._many(Schedule, "1 ORDER BY policy")
 
     def policy_version(self, content_hash: str) -> PolicyVersion | None:
         """Return a policy's document by hash."""

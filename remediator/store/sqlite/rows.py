@@ -25,6 +25,7 @@ from remediator.runs.records import (
     Timer,
     Vote,
 )
+from remediator.runs.schedules import Schedule
 from remediator.runs.shadow import ShadowObservation
 
 R = TypeVar("R")
@@ -181,6 +182,7 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         _table("approvals", ApprovalRequest, "requested_at"),
         _table("votes", Vote, "at"),
         _table("holds", Hold, "created_at"),
+        _table("schedules", Schedule, "next_due_at"),
         _table("timers", Timer, "due_at"),
         _table("policy_versions", PolicyVersion, "first_seen_at"),
     )
