@@ -105,7 +105,11 @@ async def _note_start(server: Server, store: Store, settings: Settings) -> None:
 
     def work(tx: Tx) -> None:
         before = tx.audit_rows(Filter(equal={"action": str(AuditAction.SERVER_STARTED)}, limit=1))
-        detail = {"version": version("remediator"), "mode": str(settings.mode)}
+        detail = {
+            "version": version("remediator"),
+            "mode": str(settings.mode),
+            "extensions": list(settings.extensions),
+        }
         entry = AuditEntry(at=clock.now(), actor=ENGINE, action=AuditAction.SERVER_STARTED, detail=detail)
         tx.audit(entry)
         mode_before = json.loads(before[0].detail)["mode"] if before else settings.mode

@@ -16,6 +16,7 @@ from remediator.clients.prometheus import PrometheusClient
 from remediator.clock import Clock
 from remediator.engine.assembly import AsksPrometheus
 from remediator.engine.capabilities import Capabilities, capabilities_of
+from remediator.extensions import load_extensions
 from remediator.runs.answers import Answer
 from remediator.settings import Settings
 
@@ -45,7 +46,11 @@ class Outside:
 
 
 async def reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Outside:
-    """Build the clients and the actions; what has to be closed goes on `stack`."""
+    """Build the clients and the actions; what has to be closed goes on `stack`.
+
+    Raises:
+        ConfigError: with every fault of the extensions.
+    """
     session = await stack.enter_async_context(aiohttp.ClientSession())
     processes = ProcessRunner()
     promql: AsksPrometheus = NoPrometheus()
@@ -58,5 +63,7 @@ async def reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         for name, source in settings.sources.items()
         if source.url is not None
     }
-    actions = build_actions(settings, clients, clock, promql)
-    return Outside(processes, promql, sources, capabilities_of(actions, settings.limits))
+    extensions = load_extensions(settings.extensions)
+    actions = {**build_actions(settings, clients, clock, promql), **extensions.actions}
+    capabilities = capabilities_of(actions, settings.limits, extensions)
+    return Outside(processes, promql, sources, capabilities)

@@ -187,6 +187,9 @@ class Limits(Section):
     runs_per_minute: int = Field(default=30, ge=1, description="Runs that start within a minute.")
 
 
+ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", max_length=200)]
+
+
 class Settings(BaseSettings):
     """The whole of `remediator.yaml`."""
 
@@ -201,6 +204,9 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default=StoreSettings(), description="Where records are kept.")
     policies: Path | None = Field(
         default=None, description="Folder of policies; the shipped ones when absent."
+    )
+    extensions: tuple[ModuleName, ...] = Field(
+        default=(), description="Python modules whose actions and guards are added; see extending.md."
     )
     sources: dict[EntryName, Source] = Field(
         default={"default": Source()}, description="Alertmanager clusters that may post."

@@ -11,6 +11,7 @@ from remediator.cli.options import config_path
 from remediator.clients.process import ProcessRunner
 from remediator.clock import SystemClock
 from remediator.engine.capabilities import Capabilities, capabilities_of, catalog_of
+from remediator.extensions import load_extensions
 from remediator.jobs.scheduler import CronCalendar
 from remediator.policy.catalog import Catalog
 from remediator.policy.loaded import PolicySet
@@ -51,6 +52,7 @@ def open_workspace(config: Path | None) -> Workspace:
     """
     settings = load_settings(config_path(config))
     clock = SystemClock()
-    actions = build_actions(settings, ActionClients.of(settings, ProcessRunner()), clock)
-    capabilities = capabilities_of(actions, settings.limits)
+    extensions = load_extensions(settings.extensions)
+    built = build_actions(settings, ActionClients.of(settings, ProcessRunner()), clock)
+    capabilities = capabilities_of({**built, **extensions.actions}, settings.limits, extensions)
     return Workspace(settings, policy_folder(settings), capabilities, clock.now())

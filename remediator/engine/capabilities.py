@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from remediator.actions.base import Action, Inventory
+from remediator.extensions import NO_EXTENSIONS, Extensions
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
 from remediator.guards.evaluate import GuardUse, history_window
@@ -43,9 +44,12 @@ class Capabilities:
         return self.action(step.action).params.model_validate(step.params)
 
 
-def capabilities_of(actions: Mapping[str, Action[Any]], limits: Limits) -> Capabilities:
-    """Put the catalogs together for one inventory."""
-    return Capabilities(actions, configurable_guards(), always_bound(limits), lease_use())
+def capabilities_of(
+    actions: Mapping[str, Action[Any]], limits: Limits, extensions: Extensions = NO_EXTENSIONS
+) -> Capabilities:
+    """Put the catalogs together for one inventory; `actions` are all of them, those of extensions too."""
+    guards = {**configurable_guards(), **extensions.guards}
+    return Capabilities(actions, guards, always_bound(limits), lease_use())
 
 
 def catalog_of(capabilities: Capabilities, calendar: Calendar | None = None) -> Catalog:

@@ -20,6 +20,7 @@ from remediator.engine.capabilities import Capabilities, capabilities_of, catalo
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.intake import Accepted
 from remediator.engine.policies import Policies
+from remediator.extensions import load_extensions
 from remediator.labels import Labels
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_document
@@ -122,5 +123,7 @@ def _capabilities(around: Surroundings) -> Capabilities:
     # None of the clients connects before it is used, and the scripted actions never use them.
     clients = ActionClients.of(around.settings, ProcessRunner())
     clients = replace(clients, services=around.services)
-    actions = build_actions(around.settings, clients, around.clock, around.promql)
-    return capabilities_of(around.actions(actions), around.settings.limits)
+    extensions = load_extensions(around.settings.extensions)
+    built = build_actions(around.settings, clients, around.clock, around.promql)
+    actions = around.actions({**built, **extensions.actions})
+    return capabilities_of(actions, around.settings.limits, extensions)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel
 
 from remediator.actions.base import (
+    Action,
     ActionParams,
     BaseAction,
     Call,
@@ -31,6 +32,7 @@ from remediator.engine.capabilities import capabilities_of
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.intake import Accepted
 from remediator.engine.policies import Policies
+from remediator.extensions import NO_EXTENSIONS, Extensions
 from remediator.jobs.scheduler import CronCalendar
 from remediator.policy.catalog import Catalog
 from remediator.policy.loader import load_document, load_policies
@@ -254,6 +256,7 @@ class World:
         script: Script | None = None,
         failpoint: str | None = None,
         mode: Mode = Mode.ENFORCE,
+        extensions: Extensions = NO_EXTENSIONS,
         **settings: Any,
     ) -> World:
         (folder / "policies").mkdir(exist_ok=True)
@@ -266,10 +269,11 @@ class World:
             {"mode": mode, "policies": folder / "policies", "services": services, **settings}
         )
         store = await open_store(folder / "db.sqlite")
-        actions = {
+        actions: dict[str, Action[Any]] = {
             action.name: action for action in (kind(script) for kind in (Act, Repeatable, Set, LookAction))
         }
-        capabilities = capabilities_of(actions, configured.limits)
+        actions |= extensions.actions
+        capabilities = capabilities_of(actions, configured.limits, extensions)
         guards = {name: guard.params for name, guard in capabilities.guards.items()}
         calendar = CronCalendar()
         catalog = Catalog(guards=guards, actions=actions, calendar=calendar)

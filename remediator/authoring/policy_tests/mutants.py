@@ -45,9 +45,11 @@ def mutants_of(source: YamlSource) -> Iterator[Mutant]:
     guards = configurable_guards()
     for at, use in enumerate(source.data.get("guards", ())):
         ((name, written),) = use.items()
-        model = guards[name].params
         guard = f"{at}:{name}"
         yield _mutant(source, ("guards", at), None, guard, "removed")
+        if name not in guards:
+            continue  # an extension's: what its parameters mean is not known here
+        model = guards[name].params
         for key, value in _parameters(model, written or {}).items():
             for other in _others(model, key, value):
                 if _fits(model, {**(written or {}), key: other}):

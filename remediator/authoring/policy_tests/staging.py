@@ -18,6 +18,7 @@ from remediator.clock import SystemClock
 from remediator.content_hash import content_hash
 from remediator.engine.capabilities import capabilities_of, catalog_of
 from remediator.errors import ConfigError, Problem, Severity
+from remediator.extensions import load_extensions
 from remediator.policy.index import MatcherIndex
 from remediator.policy.loaded import LoadedPolicy, PolicySet
 from remediator.policy.loader import load_policy
@@ -151,8 +152,10 @@ def _inventory(file: ReadFile, config: Path | None, fallback: Path | None) -> Ya
 
 
 def _stage(settings: Settings, sources: Sequence[YamlSource]) -> Stage:
-    actions = build_actions(settings, ActionClients.of(settings, ProcessRunner()), SystemClock())
-    catalog = catalog_of(capabilities_of(actions, settings.limits))
+    extensions = load_extensions(settings.extensions)
+    built = build_actions(settings, ActionClients.of(settings, ProcessRunner()), SystemClock())
+    actions = {**built, **extensions.actions}
+    catalog = catalog_of(capabilities_of(actions, settings.limits, extensions))
     policies: dict[str, LoadedPolicy] = {}
     problems: list[Problem] = []
     for source in sources:

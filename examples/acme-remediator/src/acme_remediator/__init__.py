@@ -1,0 +1,1 @@
+"""Actions and guards of Acme, for remediator."""
