@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 # Prometheus: each unit at most once, largest first; years are 365 days.
 # https://prometheus.io/docs/prometheus/latest/querying/basics/#time-durations
@@ -67,3 +67,19 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["30s", "5m", "1h30m"]}),
 ]
+
+
+def _positive(length: timedelta) -> timedelta:
+    if length <= timedelta(0):
+        raise ValueError("is zero; write a duration above zero, like 30s")
+    return length
+
+
+PositiveDuration = Annotated[
+    Duration,
+    AfterValidator(_positive),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^(?=.*[1-9]){PATTERN[1:]}", "examples": ["30s", "5m", "1h30m"]}
+    ),
+]
+"""A duration above zero."""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue, PrivateAttr, model_validator
 
 from remediator.durations import Duration
+from remediator.schema_hints import exactly_one_of
 from remediator.settings_section import Section
 
 TemplateSource = Annotated[str, Field(min_length=1, max_length=4000)]
@@ -33,13 +34,15 @@ class HttpCheck(_Written):
 
     service: str = Field(description="A name under `services`.")
     path: TemplateSource = Field(description="Below the service's url.")
-    method: Literal["GET", "HEAD"] = "GET"
+    method: Literal["GET", "HEAD"] = Field(default="GET", description="HEAD asks for no body.")
     expect: Expect = Field(default=Expect(status=200), description="What must hold of the answer.")
     timeout: Duration | None = Field(default=None, description="The service's own when left out.")
 
 
 class CheckLook(_Written):
     """One look: exactly one of PromQL, HTTP, or a read-only action."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one_of("promql", "http", "uses"))
 
     promql: str | None = Field(default=None, description="Holds when its result is not empty.")
     http: HttpCheck | None = Field(default=None, description="Holds when the answer is as expected.")

@@ -42,7 +42,7 @@ class DockerExecParams(ActionParams):
     """Which command, and how it should end."""
 
     command: Annotated[str, Inventory("docker.exec", lock="docker.exec")]
-    expect: ExecExpect = ExecExpect()
+    expect: ExecExpect = Field(default=ExecExpect(), description="How it should end.")
 
 
 class DockerExec(BaseAction):

@@ -44,10 +44,10 @@ class HttpProbeParams(ActionParams):
     """What to look at, and what is expected of the answer."""
 
     service: Annotated[str, Inventory("services")]
-    path: str
-    method: Literal["GET", "HEAD"] = "GET"
-    expect: Expect = Expect(status=200)
-    timeout: Duration | None = None
+    path: str = Field(description="Below the service's url.")
+    method: Literal["GET", "HEAD"] = Field(default="GET", description="HEAD asks for no body.")
+    expect: Expect = Field(default=Expect(status=200), description="What must hold of the answer.")
+    timeout: Duration | None = Field(default=None, description="The service's own when left out.")
     headers: tuple[HeaderName, ...] = Field(
         default=(), max_length=20, description="Headers of the answer to keep: rate limits, Retry-After."
     )

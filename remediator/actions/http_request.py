@@ -63,10 +63,14 @@ class HttpRequestParams(ActionParams):
     """One request."""
 
     service: Annotated[str, Inventory("services", lock="services")]
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    path: str
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = Field(
+        default="POST", description="GET and HEAD only look."
+    )
+    path: str = Field(description="Below the service's url.")
     json_: JsonValue = Field(default=None, alias="json", description="Body, sent as JSON.")
-    headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(default={})
+    headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(
+        default={}, description="Sent as they are; credentials belong to the service's auth."
+    )
     expect: Expect = Field(default=Expect(), description="Without a status, any 2xx will do.")
 
 

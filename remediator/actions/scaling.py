@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from remediator.actions.base import ActionParams
+from remediator.schema_hints import exactly_one_of
 from remediator.settings_section import Bounds
 
 
 class ScaleParams(ActionParams):
     """A wanted number: at least so many, or exactly so many."""
 
-    at_least: int | None = Field(default=None, ge=1)
-    to: int | None = Field(default=None, ge=0)
+    model_config = ConfigDict(json_schema_extra=exactly_one_of("at_least", "to"))
+
+    at_least: int | None = Field(default=None, ge=1, description="So many or more; never decreases.")
+    to: int | None = Field(default=None, ge=0, description="Exactly so many.")
     allow_decrease: bool = Field(default=False, description="Whether `to` may be below the present number.")
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from remediator.actions.base import ActionParams, BaseAction, Call, Outcome, succeeded
 from remediator.clock import Clock
-from remediator.durations import Duration
+from remediator.durations import PositiveDuration
 
 _LONGEST = timedelta(hours=1)
 
@@ -17,13 +17,13 @@ _LONGEST = timedelta(hours=1)
 class WaitParams(ActionParams):
     """How long."""
 
-    for_: Duration = Field(alias="for")
+    for_: PositiveDuration = Field(alias="for", description="At most 1h.")
 
     @field_validator("for_")
     @classmethod
     def _bounded(cls, value: timedelta) -> timedelta:
-        if not timedelta(0) < value <= _LONGEST:
-            raise ValueError("must be longer than 0 and at most 1h")
+        if value > _LONGEST:
+            raise ValueError("is too long; at most 1h")
         return value
 
 

@@ -14,7 +14,7 @@ from remediator.actions.base import Action, BaseAction
 from remediator.actions.catalog import ACTIONS
 from remediator.authoring.parameter_tables import models_within, parameters
 from remediator.authoring.policy_tests.model import PolicyTestFile
-from remediator.authoring.schema import policy_schema
+from remediator.authoring.schema import Named, policy_schema
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
 from remediator.policy.model import Policy
@@ -41,8 +41,8 @@ def pages() -> Mapping[str, str]:
 
 def full_schema() -> dict[str, Any]:
     """Return the JSON Schema of a policy with every guard and action there is."""
-    guards = {name: guard.params for name, guard in configurable_guards().items()}
-    return policy_schema(guards, {action.name: action.params for action in ACTIONS})
+    guards = {name: Named(guard.params, guard.summary) for name, guard in configurable_guards().items()}
+    return policy_schema(guards, {action.name: Named(action.params, action.summary) for action in ACTIONS})
 
 
 def schema_of_tests() -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from remediator.durations import Duration, format_duration
+from remediator.durations import Duration, PositiveDuration, format_duration
 from remediator.guards.base import BaseGuard, GuardParams, Look, allow, deny, iso
-from remediator.guards.past_starts import PositiveDuration, own_starts
+from remediator.guards.past_starts import own_starts
 from remediator.runs.reasons import Reason
 from remediator.runs.verdicts import Verdict
 

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
-from remediator.durations import format_duration
+from remediator.durations import PositiveDuration, format_duration
 from remediator.guards.base import BaseGuard, GuardParams, Look, LookPhase, allow, deny, iso
-from remediator.guards.past_starts import PositiveDuration
 from remediator.runs.reasons import Reason
 from remediator.runs.verdicts import Verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import floor
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from remediator.guards.base import BaseGuard, GuardParams, Look, allow, deny
 from remediator.guards.live_answers import one_number
@@ -16,10 +16,18 @@ from remediator.runs.answers import PromQLQuery, Query
 from remediator.runs.history import Leased, LiveRun
 from remediator.runs.reasons import Reason
 from remediator.runs.verdicts import Verdict
+from remediator.schema_hints import exactly_one_of
 
 
 class MaxTargetsParams(GuardParams):
     """How many targets: a number, or a share of what a query counts."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            **exactly_one_of("max", "share"),
+            "dependentRequired": {"share": ["of"], "of": ["share"]},
+        }
+    )
 
     max: int | None = Field(default=None, ge=1, description="Targets at once; or `share` with `of`.")
     share: float | None = Field(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from remediator.guards.base import BaseGuard, GuardParams, Look
 from remediator.guards.live_answers import samples_json
 from remediator.labels import ALERTNAME
 from remediator.policy.expressions import Scope
-from remediator.policy.matchers import Matcher, MatcherError, parse_matcher
+from remediator.policy.matchers import MATCHER_PATTERN, Matcher, MatcherError, parse_matcher
 from remediator.runs.answers import AlertsQuery, Query
+from remediator.schema_hints import exactly_one_of
 
 # A storm of alerts is counted in the inputs; these are named.
 _NAMED = 5
@@ -24,11 +25,15 @@ def _matcher(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
-MatcherText = Annotated[str, AfterValidator(_matcher)]
+MatcherText = Annotated[
+    str, AfterValidator(_matcher), WithJsonSchema({"type": "string", "pattern": MATCHER_PATTERN})
+]
 
 
 class AlertsParams(GuardParams):
     """Which alerts: exactly one of names or matchers."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one_of("alerts", "matchers"))
 
     alerts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description="Names of alerts; any of them counts."

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator
-
-from remediator.durations import Duration
 from remediator.guards.base import Look
 from remediator.runs.history import Start
-
-
-def _positive(length: timedelta) -> timedelta:
-    if length <= timedelta(0):
-        raise ValueError("is zero; write a duration above zero, like 30s")
-    return length
-
-
-PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 
 
 def own_starts(look: Look, scope: Literal["target", "policy"]) -> list[Start]:

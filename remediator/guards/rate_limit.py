@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from remediator.durations import format_duration
+from remediator.durations import PositiveDuration, format_duration
 from remediator.guards.base import BaseGuard, GuardParams, Look, allow, deny
-from remediator.guards.past_starts import PositiveDuration, frees_at, own_starts
+from remediator.guards.past_starts import frees_at, own_starts
 from remediator.runs.reasons import Reason
 from remediator.runs.verdicts import Verdict
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from remediator.policy.calendar import Calendar
 
@@ -19,6 +21,9 @@ Path = tuple[str | int, ...]
 """Keys and positions that lead into JSON data."""
 
 M = TypeVar("M")
+
+INVENTORY_KEYWORD = "x-inventory"
+"""In a JSON Schema, the section whose entries a value names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,13 @@ class Inventory:
 
     section: str
     lock: str | None = None
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Mark the JSON Schema as well: this value is no template."""
+        said = f"Name under `{self.section}`."
+        return {"description": said, **handler(core_schema), INVENTORY_KEYWORD: self.section}
 
 
 class ActionInfo(Protocol):
@@ -96,11 +108,12 @@ def _marked(annotation: Any, value: Any, mark: type[M], path: Path) -> Iterator[
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for inner, found, child in marked_values(annotation, value, mark):
             yield (*path, *inner), found, child
-    for part, child, steps in _parts(annotation, value):
+    for part, child, steps in parts_of(annotation, value):
         yield from _marked(part, child, mark, (*path, *steps))
 
 
-def _parts(annotation: Any, value: Any) -> Iterator[tuple[Any, Any, Path]]:
+def parts_of(annotation: Any, value: Any) -> Iterator[tuple[Any, Any, Path]]:
+    """Yield what an annotation says of a value, or of the parts of it: annotation, part, and its path."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         yield arguments[0], value, ()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
 
 from remediator.errors import Problem, Severity
 from remediator.policy.catalog import Catalog
@@ -15,6 +18,7 @@ from remediator.policy.expressions import (
     compile_template,
 )
 from remediator.policy.inventory import entries
+from remediator.policy.loose_values import loose_values
 from remediator.policy.promql import PromQL, PromQLError, compile_promql
 from remediator.policy.reads import Read
 from remediator.settings import Settings
@@ -89,6 +93,16 @@ class Checking:
         for warning in compiled.warnings:
             what, _, fix = warning.partition("; ")
             self.warning(path, what, fix)
+
+    def loose(self, path: NodePath, model: type[BaseModel], data: Any) -> None:
+        """Refuse values of another type than `model` names, where nothing else has refused them."""
+        told = {(problem.line, problem.column) for problem in self.problems}
+        for inner, fix in loose_values(model, data):
+            place: NodePath = (*path, *inner)
+            subject = ".".join(str(part) for part in self.source.deepest(place))
+            found = self.source.problem(place, f"{subject}: the value has another type", fix)
+            if (found.line, found.column) not in told:
+                self.problems.append(found)
 
     def entry(self, path: NodePath, section: str, name: str) -> str | None:
         """Check a name in the inventory; return the section when it is absent as a whole."""

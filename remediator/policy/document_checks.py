@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 from remediator.policy.checking import Checking, Known
 from remediator.policy.model import Approval, Escalation, Option, Policy, Revert, Step, Verify
@@ -29,7 +28,6 @@ def check_document(checking: Checking, policy: Policy) -> dict[str, str]:
             unavailable[option.name] = absent
     _check_escalations(checking, policy, facts)
     _check_news(checking, policy)
-    _check_durations(checking, policy)
     _check_schedule(checking, policy)
     return unavailable
 
@@ -96,15 +94,12 @@ def _check_verify(checking: Checking, path: NodePath, verify: Verify, facts: Seq
     absent = None
     for at, check in enumerate(verify.all_):
         absent = check_one(checking, (*path, "all", at), check, known) or absent
-    for key, length in (("within", verify.within), ("every", verify.every)):
-        _positive(checking, (*path, key), length)
     return absent
 
 
 def _check_revert(checking: Checking, path: NodePath, revert: Revert, facts: Sequence[str]) -> str | None:
     if revert.when is not None:
         checking.expression((*path, "when"), revert.when, Known(facts=facts))
-    _positive(checking, (*path, "after"), revert.after)
     _, absent = _check_steps(checking, (*path, "steps"), revert.steps, facts)
     if revert.verify is not None:
         absent = _check_verify(checking, (*path, "verify"), revert.verify, facts) or absent
@@ -149,8 +144,6 @@ def _check_trigger(checking: Checking, path: NodePath, escalation: Escalation, f
 def _check_news(checking: Checking, policy: Policy) -> None:
     for at, notify in enumerate(policy.notify):
         checking.entry(("notify", at, "channel"), "channels", notify.channel)
-        if notify.every is not None:
-            _positive(checking, ("notify", at, "every"), notify.every)
     for key in ("owner", "runbook_url"):
         if not getattr(policy, key):
             fix = f"add {key}:, which reports and escalations show"
@@ -167,16 +160,8 @@ def _check_schedule(checking: Checking, policy: Policy) -> None:
         checking.error(("schedule", "cron"), what, fix)
 
 
-def _check_durations(checking: Checking, policy: Policy) -> None:
-    _positive(checking, ("recheck",), policy.recheck)
-    for at, option in enumerate(policy.options):
-        for place, step in enumerate(option.steps):
-            _positive(checking, ("options", at, "steps", place, "timeout"), step.timeout)
-
-
 def check_approvers(checking: Checking, path: NodePath, approval: Approval) -> None:
-    """Check that a request would not expire at once, and that somebody could answer it."""
-    _positive(checking, (*path, "expires"), approval.expires)
+    """Check that somebody could answer a request."""
     tokens = checking.settings.tokens
     able = [
         token
@@ -187,11 +172,6 @@ def check_approvers(checking: Checking, path: NodePath, approval: Approval) -> N
     if tokens and len(able) < approval.count:
         what = f"needs {approval.count} of {', '.join(approval.from_)}, but {len(able)} tokens could approve"
         checking.warning((*path, "from"), what, "give a token in remediator.yaml the role and the group")
-
-
-def _positive(checking: Checking, path: NodePath, length: timedelta) -> None:
-    if length <= timedelta(0):
-        checking.error(path, f"{path[-1]} is zero", "write a duration above zero, like 30s")
 
 
 def _check_duplicates(checking: Checking, path: NodePath, key: str, names: Iterable[str | None]) -> None:

@@ -131,9 +131,13 @@ def _document(checking: Checking) -> Policy | None:
         checking.broken((), "is not a policy", "write `policy:`, `match:`, `target:` and `options:`")
         return None
     try:
-        return Policy.model_validate(checking.source.data)
+        document = Policy.model_validate(checking.source.data)
     except ValidationError as error:
         checking.problems += problems_from_validation(checking.source, error, Policy)
+    else:
+        checking.loose((), Policy, checking.source.data)
+        return document
+    checking.loose((), Policy, checking.source.data)
     # One look shows as much as possible: what the schema does not refuse is checked as well.
     rest = without_faults(checking.source)
     if rest is not None:
@@ -193,7 +197,7 @@ def _guard(checking: Checking, at: int, use: Mapping[str, Any]) -> LoadedGuard |
         check_secrets(checking, path, data)
         _refuse_templates(checking, path, model, data)
     try:
-        return LoadedGuard(name, model.model_validate(data), at)
+        guard = LoadedGuard(name, model.model_validate(data), at)
     except ValidationError as error:
         templates = [
             fault["loc"]
@@ -204,7 +208,9 @@ def _guard(checking: Checking, at: int, use: Mapping[str, Any]) -> LoadedGuard |
             checking.source, error, model, prefix=path, leave_out=templates
         )
         checking.incomplete = True
-        return None
+        guard = None
+    checking.loose(path, model, data)
+    return guard
 
 
 def _refuse_templates(

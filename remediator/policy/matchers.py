@@ -24,6 +24,14 @@ _MATCHER = re.compile(
     rf"{_SPACE}(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*){_SPACE}(?P<op>=~|=|!=|!~){_SPACE}(?P<value>.*?){_SPACE}",
     re.DOTALL,
 )
+# For editors: all but a regular expression's own faults, which are left to the parser.
+_BARE = r'(?:[^",\\]|\\[^,])'
+_VALUE_PATTERN = rf'(?:"(?:[^"\\]|\\[\s\S])*"|{_BARE}{_BARE}*\\?|\\?)'
+_ONE_PATTERN = rf"{_SPACE}[a-zA-Z_:][a-zA-Z0-9_:]*{_SPACE}(?:=~|!=|!~|=){_SPACE}{_VALUE_PATTERN}{_SPACE}"
+MATCHER_PATTERN = f"^{_ONE_PATTERN}$"
+"""What every matcher fits, as a pattern for JSON Schemas."""
+MATCHERS_PATTERN = rf"^\{{?{_ONE_PATTERN}(?:,{_ONE_PATTERN})*,?{_SPACE}\}}?$"
+"""What every list of at least one matcher fits."""
 _EXAMPLE = 'write it like severity =~ "critical|P1"'
 
 

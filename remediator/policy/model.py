@@ -10,15 +10,23 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
-from remediator.durations import Duration
+from remediator.durations import Duration, PositiveDuration
+from remediator.policy.matchers import MATCHERS_PATTERN
+from remediator.schema_hints import exactly_one_of
 from remediator.settings import Mode
 from remediator.settings_checks import CheckLook, TemplateSource
 from remediator.timezones import Zone
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 FactName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+MatcherSource = Annotated[
+    str,
+    WithJsonSchema(
+        {"type": "string", "pattern": MATCHERS_PATTERN, "examples": ['severity =~ "critical|P1"']}
+    ),
+]
 ExpressionSource = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -71,11 +79,13 @@ class Step(ActionUse):
 
     name: FactName | None = Field(default=None, description="For reading its result.")
     retry: Retry | None = Field(default=None, description="Without it, one attempt.")
-    timeout: Duration = Field(default=timedelta(seconds=30), description="For one attempt.")
+    timeout: PositiveDuration = Field(default=timedelta(seconds=30), description="For one attempt.")
 
 
 class Check(CheckLook):
     """One check of a verification: exactly one of PromQL, HTTP, a read-only action, or a shared check."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one_of("promql", "http", "uses", "check"))
 
     check: str | None = Field(default=None, description="A name under `checks` in `remediator.yaml`.")
 
@@ -94,9 +104,9 @@ class Verify(Document):
     """The check, after the steps, that it worked. One check may be written directly."""
 
     all_: tuple[Check, ...] = Field(alias="all", min_length=1, description="Checks that all must hold.")
-    within: Duration = Field(default=timedelta(minutes=2), description="Until then, or it failed.")
+    within: PositiveDuration = Field(default=timedelta(minutes=2), description="Until then, or it failed.")
     stable_for: Duration = Field(default=timedelta(0), description="How long all must hold without a break.")
-    every: Duration = Field(default=timedelta(seconds=5), description="Time between looks.")
+    every: PositiveDuration = Field(default=timedelta(seconds=5), description="Time between looks.")
     watch: Duration = Field(default=timedelta(hours=1), description="A relapse within this is recorded.")
 
     @model_validator(mode="before")
@@ -122,7 +132,7 @@ class Revert(Document):
     in reverse order from what it captured."""
 
     on: tuple[RevertOn, ...] = Field(default=tuple(RevertOn), description="What undoes it.")
-    after: Duration = Field(default=timedelta(hours=4), description="The lease's length.")
+    after: PositiveDuration = Field(default=timedelta(hours=4), description="The lease's length.")
     when: ExpressionSource | None = Field(default=None, description="Delays only `resolved`.")
     stable_for: Duration = Field(default=timedelta(0), description="How long `when` must hold first.")
     verify: Verify | None = Field(default=None, description="The check that it was undone well.")
@@ -137,7 +147,9 @@ class Approval(Document):
 
     from_: tuple[str, ...] = Field(alias="from", min_length=1, description="Groups, or names of tokens.")
     count: int = Field(default=1, ge=1, description="How many of them.")
-    expires: Duration = Field(default=timedelta(minutes=30), description="No answer until then means no.")
+    expires: PositiveDuration = Field(
+        default=timedelta(minutes=30), description="No answer until then means no."
+    )
     self_approval: Literal["never", "operator"] = Field(
         default="never", description="Whether an operator who started it by hand may approve it."
     )
@@ -156,6 +168,8 @@ class Option(Document):
 
 class Escalation(Document):
     """When somebody is told that this is still open."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one_of("after", "when", "promql"))
 
     after: Duration | None = Field(default=None, description="So long after the episode opened.")
     when: ExpressionSource | None = Field(default=None, description="Once this expression holds.")
@@ -188,7 +202,7 @@ class Notify(Document):
     audience: Literal["internal", "stakeholders"] = Field(default="internal", description="How it is put.")
     language: Literal["en", "es"] = Field(default="en", description="English or Spanish.")
     on: tuple[NotifyOn, ...] = Field(default=tuple(NotifyOn), description="What is told.")
-    every: Duration | None = Field(default=None, description="Told again while it is open.")
+    every: PositiveDuration | None = Field(default=None, description="Told again while it is open.")
 
 
 class Report(Document):
@@ -215,19 +229,21 @@ class Schedule(Document):
 class Policy(Document):
     """One policy file."""
 
+    model_config = ConfigDict(json_schema_extra=exactly_one_of("match", "schedule"))
+
     policy: Name = Field(description="Its name, unique in the folder.")
     description: str = Field(default="", description="What it does, for people.")
     owner: str | None = Field(default=None, description="Whose it is.")
     runbook_url: str | None = Field(default=None, description="The human document.")
     mode: Mode = Field(default=Mode.ENFORCE, description="`shadow` decides and records, and never acts.")
     priority: int = Field(default=100, description="Several policies on one target: lower goes first.")
-    match: tuple[str, ...] = Field(
+    match: tuple[MatcherSource, ...] = Field(
         default=(), description="Alertmanager matchers; all must hold. Either this or `schedule`."
     )
     schedule: Schedule | None = Field(default=None, description="Starts it without an alert.")
     target: TemplateSource = Field(description="What is acted on, and locked.")
     settle: Duration = Field(default=timedelta(0), description="Delays the first decision.")
-    recheck: Duration = Field(default=timedelta(minutes=1), description="When a guard names no time.")
+    recheck: PositiveDuration = Field(default=timedelta(minutes=1), description="When a guard names no time.")
     guards: tuple[GuardUse, ...] = Field(default=(), description="All must allow; see guards.md.")
     again: Again | None = Field(default=None, description="Further runs for the same episode.")
     diagnose: tuple[Fact, ...] = Field(default=(), description="Facts, gathered before deciding.")

@@ -94,7 +94,7 @@ MISTAKES = [
     ("to: mock, back: qloapps", "to: mock", "fly.secrets", "can't be undone by itself"),
     ("service: agente, path: /health", "service: agent, path: /", "agent,", "did you mean 'agente'?"),
     (VERIFY, "{promql: 'up =='}", "'up =='", "is not PromQL: "),
-    (VERIFY, "{promql: up, within: 0s}", "0s}", "within is zero"),
+    (VERIFY, "{promql: up, within: 0s}", "0s}", "within: is zero"),
     (VERIFY, "{promql: 'rate(x[5m', within: 2m}", "'rate(x[5m'", "is not PromQL: "),
     (
         VERIFY,
@@ -102,7 +102,7 @@ MISTAKES = [
         "docker.restart, with",
         "changes things; verify",
     ),
-    ("after: 4h", "after: 0s", "0s, when", "after is zero"),
+    ("after: 4h", "after: 0s", "0s, when", "after: is zero"),
     ("{after: 15m, to: pms-lead}", "{after: 15m, to: pms-led}", "pms-led}", "is not listed under contacts"),
     (
         "{after: 15m, to: pms-lead}",
