@@ -11,6 +11,7 @@ from pathlib import Path
 from remediator.demo.service_process import ServiceProcess
 
 _NAME = "agente-hotel-api_latest.sql.gz"
+_BROKEN = "database-broken.json"
 _CONTENT = b"-- users, sessions\nINSERT INTO users VALUES (1, 'demo');\n"
 
 
@@ -48,6 +49,17 @@ def restore_backup(state: Path) -> str:
     checked = check_backup(state)
     database = ServiceProcess(state, "database")
     database.stop()
-    (state / "database-broken.json").unlink(missing_ok=True)
+    (state / _BROKEN).unlink(missing_ok=True)
     database.start()
     return f"restored {checked}"
+
+
+def verify_data(state: Path) -> str:
+    """Say that what the database holds is whole, as counting its rows would.
+
+    Raises:
+        BackupError: when it is broken.
+    """
+    if (state / _BROKEN).exists():
+        raise BackupError("the database's data is broken")
+    return "users and sessions are there"

@@ -1,7 +1,7 @@
 """The commands that the demo's policies may run, as an operator's scripts would be.
 
 `python -m remediator.demo.ctl restart pms --state DIR` (or `database`, `redis`)
-`python -m remediator.demo.ctl check-backup --state DIR`, and `restore-backup`
+`python -m remediator.demo.ctl check-backup --state DIR`, `restore-backup`, and `verify-data`
 `python -m remediator.demo.ctl block-address ADDRESS --agent-url URL` (token in ADMIN_TOKEN)
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from remediator.demo.backup import check_backup, restore_backup
+from remediator.demo.backup import check_backup, restore_backup, verify_data
 from remediator.demo.service_process import MODULES, ServiceProcess
 
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     restart = commands.add_parser("restart")
     restart.add_argument("service", choices=sorted(MODULES))
     restart.add_argument("--state", type=Path, required=True)
-    for name in ("check-backup", "restore-backup"):
+    for name in ("check-backup", "restore-backup", "verify-data"):
         commands.add_parser(name).add_argument("--state", type=Path, required=True)
     for name in ("block-address", "unblock-address"):
         block = commands.add_parser(name)
@@ -51,6 +51,8 @@ def _run(arguments: argparse.Namespace) -> str:
             return check_backup(arguments.state)
         case "restore-backup":
             return restore_backup(arguments.state)
+        case "verify-data":
+            return verify_data(arguments.state)
         case command:
             method = "PUT" if command == "block-address" else "DELETE"
             _call(method, f"{arguments.agent_url.rstrip('/')}/admin/blocked/{arguments.address}")

@@ -14,7 +14,7 @@ from remediator.engine.recording import keep_policy, record_decision
 from remediator.engine.schedule_rows import plan_schedules
 from remediator.engine.scopes import Facts, episode_context, scope_of
 from remediator.guards.base import LookPhase
-from remediator.labels import SCHEDULE_SOURCE
+from remediator.labels import SCHEDULE_SOURCE, is_drill
 from remediator.policy.expressions import RenderError, Scope
 from remediator.runs.answers import Answer, Query
 from remediator.runs.audit import AuditAction
@@ -113,14 +113,15 @@ def question_for(
     run: Run | None = None,
 ) -> Question:
     """Gather what the store knows into a question."""
-    document = prepared.policy.document
     scope = scope_of(run.context if run else episode_context(episode), prepared.policy, facts)
-    shadow = Mode.SHADOW in (deciding.settings.mode, document.mode)
+    drill = is_drill(episode.labels)
+    ceiling = Mode.SHADOW if drill else deciding.settings.mode
+    shadow = Mode.SHADOW in (ceiling, prepared.policy.document.mode)
     target = _target(prepared, scope)
     return Question(
         prepared=prepared,
         capabilities=deciding.capabilities,
-        ceiling=deciding.settings.mode,
+        ceiling=ceiling,
         phase=phase,
         now=now,
         scope=scope,
@@ -137,7 +138,8 @@ def question_for(
         suppressed=suppressed,
         tried=run.tried if run else (),
         run_id=run.id if run else None,
-        joinable_run_id=None if run else _joinable(reads, prepared, target, admission),
+        # What is real does not wait for an exercise to be over.
+        joinable_run_id=None if run or drill else _joinable(reads, prepared, target, admission),
         held_since=unbroken(prepared, admission, now) if admission else {},
         due_from=None if run else _due_from(reads, prepared, episode, admission),
     )

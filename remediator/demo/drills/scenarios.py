@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,6 +21,8 @@ class Scenario:
     policy: str
     alertname: str
     broken: str
+    labels: Mapping[str, str]
+    """What the alert of prometheus/alerts.yml carries besides its name."""
     recover_within: timedelta
     break_: Callable[[World], None]
     mend: Callable[[World], None]
@@ -44,6 +46,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         title="The PMS goes down",
         policy="pms-circuit-breaker-open",
         alertname="PMSCircuitBreakerOpen",
+        labels={"severity": "critical", "service": "pms"},
         broken="the PMS crashes, and its database is broken: a restart brings it up, but not well",
         recover_within=timedelta(minutes=15),
         break_=_break_pms,
@@ -54,6 +57,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         title="The database is unavailable",
         policy="database-down",
         alertname="DatabaseDown",
+        labels={"severity": "critical", "service": "postgres"},
         broken="the agent's database crashes",
         recover_within=timedelta(minutes=30),
         break_=_kill_database,
@@ -64,6 +68,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         title="High latency",
         policy="high-orchestration-latency",
         alertname="HighOrchestrationLatency",
+        labels={"severity": "warning", "service": "orchestrator"},
         broken="understanding a guest's voice takes 4 seconds",
         recover_within=timedelta(minutes=10),
         break_=lambda world: world.agent_fault(nlp_delay_seconds=4.0),
@@ -75,6 +80,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         title="High traffic",
         policy="rate-limit-spike",
         alertname="RateLimitSpike",
+        labels={"severity": "warning", "service": "agente"},
         broken="20 clients send 4.5 requests a second each, where 2 are allowed",
         recover_within=timedelta(minutes=5),
         break_=lambda world: world.agent_fault(spike_per_second=90.0, spike_clients=20),
