@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from aiohttp import web
 
+from remediator.runs.records import Lease
+from remediator.runs.states import LeaseState
+from remediator.store.base import Filter, Store, StoreUnavailableError
 from remediator.web.json_response import json_response
 from remediator.web.keys import SERVICES
+from remediator.web.leases import STANDING
 from remediator.web.schemas import LiveOutput, ReadyOutput
+
+_MOST_COUNTED = 100
 
 
 async def live(_: web.Request) -> web.StreamResponse:
@@ -16,9 +23,26 @@ async def live(_: web.Request) -> web.StreamResponse:
     return json_response(LiveOutput())
 
 
+async def _degraded(store: Store) -> Mapping[str, str]:
+    """Say that something is changed for a while: no reason against being ready, and no names for anybody."""
+    where = Filter(one_of={"state": STANDING}, limit=_MOST_COUNTED)
+    try:
+        standing = await store.read(lambda reads: reads.select(Lease, where))
+    except StoreUnavailableError:
+        return {}
+    if not standing:
+        return {}
+    count = f"{len(standing)}{' or more' if len(standing) == _MOST_COUNTED else ''}"
+    overdue = sum(lease.state is LeaseState.OVERDUE for lease in standing)
+    first = min(lease.expires_at for lease in standing)
+    text = f"{count} temporary changes stand, {overdue} of them overdue"
+    return {"degraded": f"{text}; the first ends at {first:%Y-%m-%d %H:%M} UTC"}
+
+
 async def ready(request: web.Request) -> web.StreamResponse:
     """Say whether the server does its work, and if not, why."""
-    readiness = request.app[SERVICES].readiness
-    reasons = readiness.reasons
-    body = ReadyOutput(ready=not reasons, reasons=reasons, notes=readiness.notes)
+    services = request.app[SERVICES]
+    reasons = services.readiness.reasons
+    notes = {**services.readiness.notes, **await _degraded(services.store)}
+    body = ReadyOutput(ready=not reasons, reasons=reasons, notes=notes)
     return json_response(body, status=HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK)

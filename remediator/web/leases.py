@@ -11,7 +11,7 @@ from remediator.web.keys import SERVICES
 from remediator.web.paging import RecordId, Text, TimedQuery, cut_page, page_filter, read_query
 from remediator.web.schemas import LeaseOutput, Page
 
-_STANDING = (LeaseState.OPEN, LeaseState.OVERDUE)
+STANDING = (LeaseState.OPEN, LeaseState.OVERDUE)
 
 
 class LeasesQuery(TimedQuery):
@@ -21,7 +21,7 @@ class LeasesQuery(TimedQuery):
     resource: Text | None = None
     attribute: Text | None = None
     run_id: RecordId | None = None
-    state: tuple[LeaseState, ...] = _STANDING
+    state: tuple[LeaseState, ...] = STANDING
 
 
 async def list_leases(request: web.Request) -> web.StreamResponse:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from remediator.runs.states import LeaseState, RunState
 from remediator.settings import Settings
+from remediator.store.base import Tx
 from remediator.web.server import ListenError, WebServer
+from tests.store.samples import lease, run
 from tests.web.site import Site, payload, site
 
 
@@ -23,6 +26,24 @@ async def test_ready_names_every_reason_and_shows_notes(served: Site) -> None:
     assert reply.status == HTTPStatus.SERVICE_UNAVAILABLE
     assert reply.json["reasons"] == {"store": "the disk is full"}
     assert (await served.ask("GET", "/health/live", who=None)).status == HTTPStatus.OK
+
+
+async def test_what_is_changed_for_a_while_shows_and_is_no_reason(served: Site) -> None:
+    def work(tx: Tx) -> None:
+        run_id = tx.add(run(state=RunState.SUCCEEDED)).id
+        for attribute, state in (
+            ("count", LeaseState.OPEN),
+            ("memory", LeaseState.OVERDUE),
+            ("image", LeaseState.UNDONE),
+        ):
+            tx.add(lease(run_id, attribute, state=state))
+
+    await served.services.store.write(work)
+    reply = await served.ask("GET", "/health/ready", who=None)
+    assert (reply.status, reply.json["ready"]) == (HTTPStatus.OK, True)
+    assert reply.json["notes"] == {
+        "degraded": "2 temporary changes stand, 1 of them overdue; the first ends at 2026-01-02 03:05 UTC"
+    }
 
 
 @pytest.mark.parametrize(
