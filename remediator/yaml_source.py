@@ -115,21 +115,31 @@ def read_yaml(file: str, text: str) -> YamlSource:
     Raises:
         ConfigError: with every fault found.
     """
-    if len(text) > MAX_CHARACTERS:
-        problem = Problem(file, 0, 0, f"is longer than {MAX_CHARACTERS} characters", "split or shorten it")
-        raise ConfigError([problem])
-    try:
-        _check_size(file, text)
-        root = yaml.compose(text, _CoreLoader)
-    except yaml.YAMLError as error:
-        raise ConfigError([_syntax_problem(file, text, error)]) from None
-    except UnicodeEncodeError:
-        raise ConfigError([Problem(file, 0, 0, "holds half a character", "save it as UTF-8")]) from None
+    root = compose_yaml(file, text)
     reader = _Reader(file)
     data = None if root is None else reader.read(root, ())
     if reader.problems:
         raise ConfigError(sorted(reader.problems, key=lambda problem: (problem.line, problem.column)))
     return YamlSource(file, text, data, reader.positions or {(): (1, 1)}, reader.keys)
+
+
+def compose_yaml(file: str, text: str) -> yaml.Node | None:
+    """Read one document's nodes, with the marks where they begin and end; None when it is empty.
+
+    Raises:
+        ConfigError: when it is no YAML, or too large.
+    """
+    if len(text) > MAX_CHARACTERS:
+        problem = Problem(file, 0, 0, f"is longer than {MAX_CHARACTERS} characters", "split or shorten it")
+        raise ConfigError([problem])
+    try:
+        _check_size(file, text)
+        root: yaml.Node | None = yaml.compose(text, _CoreLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError([_syntax_problem(file, text, error)]) from None
+    except UnicodeEncodeError:
+        raise ConfigError([Problem(file, 0, 0, "holds half a character", "save it as UTF-8")]) from None
+    return root
 
 
 def _check_size(file: str, text: str) -> None:

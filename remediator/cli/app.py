@@ -16,6 +16,7 @@ from remediator.cli import (
     drill,
     episodes,
     explain,
+    formatting,
     holds,
     policies,
     policy_tests,
@@ -36,6 +37,7 @@ _GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
         {
             "check": policies.check_files,
             "test": policy_tests.run_policy_tests,
+            "fmt": formatting.format_files,
             "list": policies.list_policies,
             "schema": policies.print_schema,
             "shadow-report": shadow_report.report_on_shadow,
