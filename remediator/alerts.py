@@ -139,7 +139,7 @@ def parse_payload(body: bytes) -> Payload:
     items = document.get("alerts")
     if not isinstance(items, list):
         raise NotAPayloadError(NotAPayloadReason.ALERTS_NOT_A_LIST)
-    read = [_read_alert(index, item) for index, item in enumerate(items)]
+    read = [read_alert(index, item) for index, item in enumerate(items)]
     return Payload(
         receiver=_name(document.get("receiver")),
         group_key=_name(document.get("groupKey")),
@@ -168,7 +168,8 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _read_alert(index: int, item: Any) -> Alert | BadAlert:
+def read_alert(index: int, item: Any) -> Alert | BadAlert:
+    """Read one alert of a payload, of which it is the one at `index`."""
     if isinstance(item, _Ambiguous):
         return BadAlert(index, "has a key twice", _raw(item))
     if not isinstance(item, dict):

@@ -13,6 +13,7 @@ import typer
 from remediator.authoring.check import CheckFormat, write_problems
 from remediator.cli import (
     audit,
+    backtest,
     drill,
     episodes,
     explain,
@@ -76,6 +77,7 @@ _COMMANDS: dict[str, Command] = {
     "demo": server.run_the_demo,
     "drill": drill.run_a_drill,
     "explain": explain.explain_payload,
+    "backtest": backtest.backtest_policies,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from remediator.engine.capabilities import PreparedPolicy
 from remediator.engine.context import Deciding, Engine
@@ -145,7 +146,21 @@ def question_for(
     )
 
 
-def unbroken(prepared: PreparedPolicy, admission: Admission, now: datetime) -> Mapping[str, datetime]:
+class Looked(Protocol):
+    """What was seen when an admission was looked at last."""
+
+    @property
+    def looked_at(self) -> datetime | None:
+        """When that was."""
+        ...
+
+    @property
+    def held_since(self) -> Mapping[str, datetime]:
+        """Per guard: since when its condition was met."""
+        ...
+
+
+def unbroken(prepared: PreparedPolicy, admission: Looked, now: datetime) -> Mapping[str, datetime]:
     """Return since when holds are met, without those that nobody looked at for too long to be sure."""
     if admission.looked_at is None:
         return {}

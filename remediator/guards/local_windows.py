@@ -99,6 +99,11 @@ class LocalWindows:
         """Return when the next one begins after `moment`."""
         return next((start for start, _ in self._around(moment) if start > moment), None)
 
+    def next_change(self, moment: datetime) -> datetime | None:
+        """Return when `contains` may next say something else than at `moment`."""
+        edges = (edge for window in self._around(moment) for edge in window)
+        return min((edge for edge in edges if edge > moment), default=None)
+
     def _around(self, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
         today = moment.astimezone(self.zone).date()
         length = self.end - self.begin if self.end > self.begin else self.end - self.begin + _DAY

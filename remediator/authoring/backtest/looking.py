@@ -1,0 +1,209 @@
+"""Asks the engine's decision function, with the past as the replay knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from remediator.authoring.backtest.answering import Answering
+from remediator.authoring.backtest.assumptions import Assumptions
+from remediator.authoring.backtest.dormancy import Outlook, outlook
+from remediator.authoring.backtest.ledger import Ledger
+from remediator.authoring.backtest.subjects import BacktestAdmission, BacktestRun, Key, Subject
+from remediator.engine.admission import unbroken
+from remediator.engine.capabilities import Capabilities, PreparedPolicy
+from remediator.engine.decide import Question, decide
+from remediator.engine.scopes import Facts
+from remediator.guards.base import LookPhase
+from remediator.policy.expressions import RenderError
+from remediator.runs.history import History
+from remediator.runs.states import RunState
+from remediator.runs.verdicts import Decision
+from remediator.settings import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deciding:
+    """What decisions are made with."""
+
+    capabilities: Capabilities
+    ceiling: Mode
+    answering: Answering
+    assumed: Assumptions
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A decision, what could change it, and the state of that as it was decided."""
+
+    decision: Decision
+    outlook: Outlook | None = None
+    stamp: tuple[object, ...] = ()
+
+
+class Looks:
+    """Looks at admissions and runs."""
+
+    def __init__(self, deciding: Deciding, ledger: Ledger) -> None:
+        self._deciding = deciding
+        self._ledger = ledger
+        self._live: dict[tuple[str, str], BacktestRun] = {}
+        self._leased: dict[tuple[str, str], BacktestRun] = {}
+
+    def admission(self, admission: BacktestAdmission, now: datetime) -> Decision:
+        """Decide the first pass: nothing live is asked."""
+        target = self._target(admission)
+        question = Question(
+            prepared=admission.prepared,
+            capabilities=self._deciding.capabilities,
+            ceiling=self._deciding.ceiling,
+            phase=LookPhase.ADMISSION,
+            now=now,
+            scope=admission.scope,
+            history=self._history(admission.prepared, target, now),
+            joinable_run_id=self._joinable(admission, target),
+            suppressed=self._suppressed(admission, now)[0],
+            due_from=self._due_from(admission),
+        )
+        return decide(question)
+
+    def entry(self, admission: BacktestAdmission, now: datetime) -> Looked:
+        """Decide the second pass, with answers and facts."""
+        if admission.facts is None:
+            self._find_facts(admission)
+        answers, until = self._deciding.answering.answers(admission.queries, admission.episode, now)
+        suppressed, told_until = self._suppressed(admission, now)
+        target = self._target(admission)
+        due_from = self._due_from(admission)
+        question = Question(
+            prepared=admission.prepared,
+            capabilities=self._deciding.capabilities,
+            ceiling=self._deciding.ceiling,
+            phase=LookPhase.ENTRY,
+            now=now,
+            scope=admission.scope,
+            history=self._history(admission.prepared, target, now),
+            answers=answers,
+            facts=admission.facts,
+            admission_id=admission.id,
+            joinable_run_id=self._joinable(admission, target),
+            suppressed=suppressed,
+            held_since=unbroken(admission.prepared, admission, now),
+            due_from=due_from,
+        )
+        decision = decide(question)
+        flips = due_from if due_from > now else None
+        ahead = outlook(admission.prepared, decision, admission.queries, now, until, told_until, flips)
+        return self._looked(admission, decision, ahead, now)
+
+    def acting(self, run: BacktestRun, now: datetime) -> Looked:
+        """Decide right before a run acts."""
+        admission = run.admission
+        answers, until = self._deciding.answering.answers(run.queries, admission.episode, now)
+        suppressed, told_until = self._suppressed(admission, now)
+        question = Question(
+            prepared=run.prepared,
+            capabilities=self._deciding.capabilities,
+            ceiling=self._deciding.ceiling,
+            phase=LookPhase.ACTING,
+            now=now,
+            scope=run.scope,
+            history=self._history(run.prepared, run.target, now),
+            answers=answers,
+            facts=admission.facts,
+            suppressed=suppressed,
+            run_id=run.id,
+        )
+        decision = decide(question)
+        good_until = min((one.expires_at for one in run.requests if one.granted), default=None)
+        ahead = outlook(run.prepared, decision, run.queries, now, until, told_until, good_until)
+        return self._looked(run, decision, ahead, now)
+
+    def stamp(self, subject: Subject, now: datetime) -> tuple[object, ...]:
+        """Return the state of everything that a subject's decision depends on, but time and answers."""
+        return self._stamp(subject, subject.keys, now)
+
+    def shadow(self, prepared: PreparedPolicy) -> bool:
+        """Tell whether whatever is decided for a policy is only written down."""
+        return Mode.SHADOW in (self._deciding.ceiling, prepared.policy.document.mode)
+
+    def live_run(self, policy: str, target: str) -> BacktestRun | None:
+        """Return the run of a policy on a target that is not over."""
+        return self._live.get((policy, target))
+
+    def came(self, run: BacktestRun) -> None:
+        """Note a run that is not over."""
+        self._live.setdefault((run.policy, run.target), run)
+
+    def over(self, run: BacktestRun) -> None:
+        """Note that a run is over."""
+        if self._live.get((run.policy, run.target)) is run:
+            del self._live[run.policy, run.target]
+        if run.leased:
+            self._leased[run.policy, run.target] = run
+
+    def unleased(self, run: BacktestRun) -> None:
+        """Note that what a run changed is undone."""
+        if self._leased.get((run.policy, run.target)) is run:
+            del self._leased[run.policy, run.target]
+
+    def find_run(self, number: int, policy: str, target: str) -> BacktestRun | None:
+        """Return the run to join."""
+        for runs in (self._live, self._leased):
+            run = runs.get((policy, target))
+            if run is not None and run.id == number:
+                return run
+        return None
+
+    def _looked(self, subject: Subject, decision: Decision, ahead: Outlook | None, now: datetime) -> Looked:
+        # Before what follows from the decision: an admission that queues may next time be the first.
+        return Looked(decision, ahead, self._stamp(subject, ahead.keys, now) if ahead is not None else ())
+
+    def _stamp(self, subject: Subject, keys: tuple[Key, ...], now: datetime) -> tuple[object, ...]:
+        version = self._ledger.version
+        shadow = self.shadow(subject.prepared)
+        return (*(version(key) for key in keys), self._ledger.capped(now, shadow=shadow))
+
+    def _history(self, prepared: PreparedPolicy, target: str, now: datetime) -> History:
+        return self._ledger.history(now, prepared, target, shadow=self.shadow(prepared))
+
+    def _target(self, admission: BacktestAdmission) -> str:
+        if admission.rendered_target is None:
+            try:
+                admission.rendered_target = admission.prepared.policy.target.render(admission.scope)
+            except RenderError:
+                admission.rendered_target = ""
+        return admission.rendered_target
+
+    def _joinable(self, admission: BacktestAdmission, target: str) -> int | None:
+        run = self._live.get((admission.policy, target))
+        if run is not None:
+            return run.id
+        leased = self._leased.get((admission.policy, target))
+        if leased is None or (admission.runs and leased is admission.run):
+            return None
+        return None if leased.state is RunState.REVERTING else leased.id
+
+    def _due_from(self, admission: BacktestAdmission) -> datetime:
+        document = admission.prepared.policy.document
+        last = admission.run
+        if admission.runs and document.again and last is not None and last.finished_at is not None:
+            return last.finished_at + document.again.after
+        return admission.episode.opened_at + document.settle
+
+    def _suppressed(self, admission: BacktestAdmission, now: datetime) -> tuple[bool | None, datetime | None]:
+        recorded = admission.episode.recorded
+        return (False, None) if recorded is None else recorded.suppressed(now)
+
+    def _find_facts(self, admission: BacktestAdmission) -> None:
+        wanted = [fact.fact for fact in admission.prepared.policy.document.diagnose]
+        recorded = admission.episode.recorded
+        found = recorded.facts(admission.policy) if recorded is not None else None
+        values = dict.fromkeys(wanted) | dict(found["values"] if found else {}) | self._assumed(wanted)
+        details: dict[str, Any] = {name: {} for name in wanted} | dict(found["details"] if found else {})
+        admission.facts_known = all(values[name] is not None for name in wanted) or found is not None
+        admission.found(Facts(values, details))
+
+    def _assumed(self, wanted: list[str]) -> dict[str, object]:
+        return {name: value for name, value in self._deciding.assumed.facts.items() if name in wanted}

@@ -1,0 +1,124 @@
+"""What was recorded of one episode when it was live: answers, facts, and how its runs went."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from remediator.policy.matchers import parse_matcher
+from remediator.runs.answers import AlertsQuery, Answer, Query, Sample
+from remediator.runs.states import RunState
+
+# A look is as late as the tick that notices it, and as a busy loop.
+SLACK = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedApproval:
+    """One request for approval, and how it ended."""
+
+    requested_at: datetime
+    decided_at: datetime | None
+    state: str
+
+    @property
+    def delay(self) -> timedelta | None:
+        """How long it took to be decided."""
+        return None if self.decided_at is None else self.decided_at - self.requested_at
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """How a run went that really was."""
+
+    state: RunState
+    option: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    approvals: tuple[RecordedApproval, ...]
+    reverted_at: datetime | None
+    """When undoing its changes ended, if it did."""
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long it took from its first step to its end."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedLook:
+    """What one recorded decision had before it."""
+
+    at: datetime
+    policy: str
+    facts: Mapping[str, Any] | None
+    answers: Mapping[str, Answer]
+    """By query, or by the words for other alerts."""
+    suppressed: bool | None
+
+
+class RecordedEpisode:
+    """What is known of one episode, by time."""
+
+    __slots__ = ("_answers", "_facts", "_suppressed", "runs")
+
+    def __init__(self, looks: Sequence[RecordedLook], runs: Mapping[str, Sequence[RecordedRun]]) -> None:
+        self.runs = runs
+        self._answers: dict[str, tuple[list[datetime], list[Answer]]] = {}
+        self._suppressed: tuple[list[datetime], list[bool | None]] = ([], [])
+        self._facts: dict[str, Mapping[str, Any]] = {}
+        for look in looks:
+            for words, answer in look.answers.items():
+                times, answers = self._answers.setdefault(words, ([], []))
+                times.append(look.at)
+                answers.append(answer)
+            self._suppressed[0].append(look.at)
+            self._suppressed[1].append(look.suppressed)
+            if look.facts is not None:
+                self._facts.setdefault(look.policy, look.facts)
+
+    def answer(self, query: Query, now: datetime) -> tuple[Answer, datetime | None] | None:
+        """Return the answer that was had at about a time, and until when it is the newest one."""
+        for words in words_of(query):
+            known = self._answers.get(words)
+            if known is not None:
+                at = bisect_right(known[0], now + SLACK)
+                if at:
+                    return known[1][at - 1], known[0][at] - SLACK if at < len(known[0]) else None
+        return None
+
+    def suppressed(self, now: datetime) -> tuple[bool | None, datetime | None]:
+        """Return whether the alert was silenced at about a time, and until when that was so."""
+        times, values = self._suppressed
+        at = bisect_right(times, now + SLACK)
+        until = times[at] - SLACK if at < len(times) else None
+        return (values[at - 1] if at else False), until
+
+    def facts(self, policy: str) -> Mapping[str, Any] | None:
+        """Return what a policy's diagnosis found."""
+        return self._facts.get(policy)
+
+
+def words_of(query: Query) -> tuple[str, ...]:
+    """Return the words under which a verdict's inputs name a query."""
+    if not isinstance(query, AlertsQuery):
+        return (query.expr,)
+    matchers = ", ".join(query.any_of[0])
+    named = [parse_matcher(one[0]) for one in query.any_of if len(one) == 1]
+    if len(named) != len(query.any_of):
+        return (matchers,)
+    return (", ".join(matcher.value for matcher in named), matchers)
+
+
+def answer_of(inputs: Mapping[str, Any]) -> Answer:
+    """Rebuild an answer from a verdict's inputs, as far as they keep it."""
+    samples = tuple(
+        Sample(labels=sample["labels"], value=float(sample["value"])) for sample in inputs["samples"]
+    )
+    # Only the first few samples are kept; that there were any is what counts.
+    return Answer(samples=samples)

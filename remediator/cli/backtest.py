@@ -1,0 +1,160 @@
+"""`remediator backtest …`: what a policy set would have done with the alerts of the past."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from remediator.authoring.backtest.assumptions import Assumptions
+from remediator.authoring.backtest.backtest import Plan, backtest
+from remediator.authoring.backtest.from_file import FileRecording, Span
+from remediator.cli.backtest_tables import print_report
+from remediator.cli.options import Config, JsonOutput
+from remediator.cli.output import console, fail
+from remediator.cli.workspace import Workspace, open_workspace
+from remediator.durations import parse_duration
+from remediator.policy.loaded import PolicySet
+from remediator.policy.loader import load_policies
+from remediator.settings import Mode
+
+_SOURCES = "audit, prometheus, or a file of captured payloads, one a line (.gz too)"
+
+
+def backtest_policies(
+    source: Annotated[str, typer.Option("--from", help=f"What is replayed: {_SOURCES}.", show_default=False)],
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="From when on: a duration before --until (30d), or an RFC 3339 time."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Until when (RFC 3339); now by default.")
+    ] = None,
+    policies: Annotated[
+        Path | None, typer.Option("--policies", help="Folder of policies; by default the configuration's.")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="Folder of policies to compare with: what they would have decided."),
+    ] = None,
+    mode: Annotated[
+        Mode | None, typer.Option("--mode", help="enforce or shadow; by default the configuration's.")
+    ] = None,
+    assume_fact: Annotated[
+        list[str] | None,
+        typer.Option("--assume-fact", help="A fact as NAME=JSON, such as pms_up=false; repeatable."),
+    ] = None,
+    assume_promql: Annotated[
+        str, typer.Option("--assume-promql", help="What an unanswered PromQL condition does: holds, fails.")
+    ] = "holds",
+    approved_after: Annotated[
+        str | None,
+        typer.Option(
+            "--approved-after", help="How soon approvals come; by default as recorded, else after 10m."
+        ),
+    ] = None,
+    step_takes: Annotated[
+        str, typer.Option("--step-takes", help="How long a step takes of which nothing is recorded.")
+    ] = "5s",
+    samples: Annotated[int, typer.Option("--samples", min=0, help="Most episodes shown one by one.")] = 100,
+    config: Config = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Replay recorded alerts through policies in virtual time. Asks nothing that acts, changes nothing."""
+    workspace = open_workspace(config)
+    end = _time("--until", until) if until else None
+    span = Span(_since(since, end or workspace.now) if since else None, end)
+    assumed = Assumptions(
+        step_takes=_duration("--step-takes", step_takes),
+        approved_after=_duration("--approved-after", approved_after) if approved_after else None,
+        promql_holds=_holds(assume_promql),
+        facts=dict(_fact(text) for text in assume_fact or ()),
+    )
+    plan = Plan(
+        settings=workspace.settings,
+        capabilities=workspace.capabilities,
+        mode=mode or workspace.settings.mode,
+        policies=_load(workspace, policies),
+        against=_load(workspace, against) if against else None,
+        assumed=assumed,
+        samples=samples,
+    )
+    recording = FileRecording(Path(source), span)
+    with _progress() as tell:
+        report = backtest(plan, recording, tell)
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    else:
+        print_report(report)
+
+
+def _load(workspace: Workspace, folder: Path | None) -> PolicySet:
+    if folder is None:
+        return workspace.load()
+    return load_policies(folder, workspace.catalog, workspace.settings, now=workspace.now)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float | None], None]]:
+    """Show a bar on stderr, if that is a terminal."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield lambda _share: None
+        return
+    columns = (
+        TextColumn("backtest"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task("backtest", total=1.0)
+        yield lambda share: bar.update(task, completed=share or 0.0)
+
+
+def _since(text: str, until: datetime) -> datetime:
+    try:
+        return until - parse_duration(text)
+    except ValueError:
+        return _time("--since", text)
+    except OverflowError:
+        fail(f"--since {text!r} is longer ago than there are dates")
+
+
+def _time(option: str, text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        also = ", or a duration like 30d" if option == "--since" else ""
+        fail(f"{option} {text!r} is not a time; write it like 2026-01-31T09:30:00Z{also}")
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _duration(option: str, text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        fail(f"{option}: {error}")
+
+
+def _holds(text: str) -> bool:
+    if text not in ("holds", "fails"):
+        fail(f"--assume-promql {text!r} is neither; write holds or fails")
+    return text == "holds"
+
+
+def _fact(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        fail(f"--assume-fact {text!r} has no value; write it like pms_up=false")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
