@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import resource
+from importlib.metadata import version
 
 from aiohttp import hdrs, web
 
 from remediator.settings import Role
+from remediator.web.api_description import describe
 from remediator.web.auth import Authenticator, same_origin, secured
 from remediator.web.connections import Connections
-from remediator.web.keys import BODY_BUDGET, CONNECTIONS, SERVICES
+from remediator.web.keys import API_DESCRIPTION, BODY_BUDGET, CONNECTIONS, SERVICES
+from remediator.web.openapi import openapi_document
 from remediator.web.parting import parting
 from remediator.web.problems import problems
 from remediator.web.request_body import BodyBudget, expect_later
@@ -33,6 +36,7 @@ def build_app(services: Services) -> web.Application:
         header_timeout=server.header_timeout,
         write_timeout=server.body_timeout,
     )
+    app[API_DESCRIPTION] = describe(openapi_document(ROUTES, version=version("remediator")))
     app.on_response_prepare.append(_name_no_versions)
     authenticator = Authenticator(services.settings.tokens)
     for route in ROUTES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from remediator.engine.actors import Actor
+from remediator.web.api_description import ApiDescription
 from remediator.web.connections import Connections
 from remediator.web.request_body import BodyBudget
 from remediator.web.services import Services
@@ -12,4 +13,5 @@ from remediator.web.services import Services
 SERVICES = web.AppKey("services", Services)
 CONNECTIONS = web.AppKey("connections", Connections)
 BODY_BUDGET = web.AppKey("body_budget", BodyBudget)
+API_DESCRIPTION = web.AppKey("api_description", ApiDescription)
 ACTOR = web.RequestKey("actor", Actor)

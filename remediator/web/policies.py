@@ -8,7 +8,7 @@ from remediator.policy.loaded import LoadedPolicy
 from remediator.settings import Mode
 from remediator.web.answers import policy_answer, run_answer
 from remediator.web.inputs import CommentInput, RunByHandInput, read_input
-from remediator.web.json_response import json_response
+from remediator.web.json_response import json_response_unless_known
 from remediator.web.keys import ACTOR, SERVICES
 from remediator.web.paging import PageQuery, Text, encode_cursor, read_query
 from remediator.web.schemas import PoliciesOutput, PolicyOutput, ProblemOutput
@@ -32,14 +32,15 @@ async def list_policies(request: web.Request) -> web.StreamResponse:
     # Policies have no ids: the cursor is a place in the list.
     begin = query.before_id or 0
     end = begin + query.limit
-    return json_response(
+    return json_response_unless_known(
+        request,
         PoliciesOutput(
             items=[_output(policy, services.settings.mode) for policy in found[begin:end]],
             next_cursor=encode_cursor(end) if end < len(found) else None,
             loaded_at=serving.loaded_at,
             refused=[ProblemOutput.model_validate(problem) for problem in services.policies.refused],
             warnings=[ProblemOutput.model_validate(problem) for problem in serving.warnings],
-        )
+        ),
     )
 
 

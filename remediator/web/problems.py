@@ -6,42 +6,43 @@ import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from remediator.store.base import ConflictError, StoreUnavailableError
+from remediator.web.problem_details import ProblemDetails
 
 _LOG = logging.getLogger("remediator.web")
 _CONTENT_TYPE = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """An answer that is an error. `detail` and `members` are for the client's eyes."""
+    """An answer that is an error. `detail` and `parameter` are for the client's eyes."""
 
     def __init__(
-        self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        parameter: str | None = None,
     ) -> None:
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
-        self.members = members
+        self.parameter = parameter
         super().__init__(f"{int(status)} {detail}")
 
 
 def problem_response(error: ProblemError) -> web.Response:
     """Return the response for a problem."""
-    body = {
-        "type": "about:blank",
-        "title": error.status.phrase,
-        "status": int(error.status),
-        "detail": error.detail,
-        **error.members,
-    }
+    problem = ProblemDetails(
+        title=error.status.phrase, status=error.status, detail=error.detail, parameter=error.parameter
+    )
     return web.Response(
         status=error.status,
-        body=json.dumps(body).encode(),
+        body=json.dumps(problem.model_dump(exclude_none=True)).encode(),
         content_type=_CONTENT_TYPE,
         headers={"Cache-Control": "no-store", **error.headers},
     )

@@ -1,14 +1,16 @@
-"""Every route, in one place: method, path, handler and the role that it takes."""
+"""Every route, in one place: method, path, handler, the role that it takes and what it takes and gives."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
 from remediator.settings import Role
 from remediator.web import (
+    api_docs,
     approvals,
     audit,
     decisions,
@@ -21,12 +23,43 @@ from remediator.web import (
     runs,
     webhook,
 )
+from remediator.web import operations as api
+from remediator.web.delivery import DeliveryInput, TakenIn
+from remediator.web.inputs import (
+    AcknowledgeInput,
+    CancelInput,
+    CommentInput,
+    HoldInput,
+    ResumeInput,
+    RunByHandInput,
+    VoteInput,
+)
+from remediator.web.operations import Operation
+from remediator.web.paging import Query
+from remediator.web.schemas import (
+    AuditOutput,
+    EpisodeAnswer,
+    EpisodeOutput,
+    HoldAnswer,
+    HoldOutput,
+    LeaseOutput,
+    LiveOutput,
+    Page,
+    PoliciesOutput,
+    PolicyAnswer,
+    ReadyOutput,
+    RunAnswer,
+    RunDetailOutput,
+    RunOutput,
+)
+from remediator.web.shadow_output import DecisionDetailOutput, ObservedDecisionOutput
 
 GET, POST, DELETE = hdrs.METH_GET, hdrs.METH_POST, hdrs.METH_DELETE
 _API = "/api/v1"
 # At most what fits into the store's integers.
 _ID = "{id:[0-9]{1,18}}"
 _RUN = f"{_API}/runs/{_ID}"
+_POLICY = f"{_API}/policies/{{name}}"
 _WEBHOOK = "/webhook/alertmanager"
 
 RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -34,40 +67,153 @@ RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route. `role` None means that anybody may."""
+    """One route. `role` None means that anybody may; without an operation it is not documented as API."""
 
     method: str
     path: str
     handler: RequestHandler
     role: Role | None
+    operation: Operation | None = None
 
+
+_DELIVERY = Operation(
+    body=DeliveryInput,
+    answer=TakenIn,
+    refusals=(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+)
+_VOTE = Operation(body=VoteInput, answer=RunAnswer, refusals=(HTTPStatus.CONFLICT, HTTPStatus.GONE))
+_CONFLICT = (HTTPStatus.CONFLICT,)
 
 ROUTES = (
     # A slash too many must not become a redirect: Alertmanager would take that for delivered.
-    Route(POST, _WEBHOOK, webhook.receive, Role.WEBHOOK),
+    Route(POST, _WEBHOOK, webhook.receive, Role.WEBHOOK, _DELIVERY),
     Route(POST, f"{_WEBHOOK}/", webhook.receive, Role.WEBHOOK),
-    Route(POST, f"{_WEBHOOK}/{{source}}", webhook.receive, Role.WEBHOOK),
+    Route(POST, f"{_WEBHOOK}/{{source}}", webhook.receive, Role.WEBHOOK, _DELIVERY),
     Route(POST, f"{_WEBHOOK}/{{source}}/", webhook.receive, Role.WEBHOOK),
-    Route(GET, "/health/live", health.live, None),
-    Route(GET, "/health/ready", health.ready, None),
-    Route(GET, "/metrics", metrics.show_metrics, None),
-    Route(GET, f"{_API}/decisions", decisions.list_decisions, Role.VIEWER),
-    Route(GET, f"{_API}/decisions/{_ID}", decisions.show_decision, Role.VIEWER),
-    Route(GET, f"{_API}/episodes", episodes.list_episodes, Role.VIEWER),
-    Route(POST, f"{_API}/episodes/{_ID}/acknowledge", episodes.acknowledge_episode, Role.OPERATOR),
-    Route(GET, f"{_API}/runs", runs.list_runs, Role.VIEWER),
-    Route(GET, _RUN, runs.show_run, Role.VIEWER),
-    Route(POST, f"{_RUN}/approve", approvals.approve_run, Role.APPROVER),
-    Route(POST, f"{_RUN}/deny", approvals.deny_run, Role.APPROVER),
-    Route(POST, f"{_RUN}/cancel", runs.cancel_run, Role.OPERATOR),
-    Route(POST, f"{_RUN}/resume", runs.resume_run, Role.OPERATOR),
-    Route(POST, f"{_RUN}/revert", runs.revert_run, Role.OPERATOR),
-    Route(GET, f"{_API}/policies", policies.list_policies, Role.VIEWER),
-    Route(POST, f"{_API}/policies/{{name}}/run", policies.run_policy, Role.OPERATOR),
-    Route(POST, f"{_API}/policies/{{name}}/close-breaker", policies.close_breaker, Role.OPERATOR),
-    Route(GET, f"{_API}/audit", audit.list_audit, Role.VIEWER),
-    Route(GET, f"{_API}/leases", leases.list_leases, Role.VIEWER),
-    Route(GET, f"{_API}/holds", holds.list_holds, Role.OPERATOR),
-    Route(POST, f"{_API}/holds", holds.add_hold, Role.OPERATOR),
-    Route(DELETE, f"{_API}/holds/{_ID}", holds.remove_hold, Role.OPERATOR),
+    Route(GET, "/health/live", health.live, None, Operation(answer=LiveOutput)),
+    Route(
+        GET,
+        "/health/ready",
+        health.ready,
+        None,
+        Operation(answer=ReadyOutput, other_answers={HTTPStatus.SERVICE_UNAVAILABLE: ReadyOutput}),
+    ),
+    Route(GET, "/metrics", metrics.show_metrics, None, Operation(media_type=api.TEXT)),
+    Route(GET, "/api/openapi.json", api_docs.show_openapi, Role.VIEWER),
+    Route(GET, "/api/docs", api_docs.show_docs, Role.VIEWER),
+    Route(
+        GET,
+        f"{_API}/decisions",
+        decisions.list_decisions,
+        Role.VIEWER,
+        Operation(query=decisions.DecisionsQuery, answer=Page[ObservedDecisionOutput]),
+    ),
+    Route(
+        GET,
+        f"{_API}/decisions/{_ID}",
+        decisions.show_decision,
+        Role.VIEWER,
+        Operation(query=Query, answer=DecisionDetailOutput),
+    ),
+    Route(
+        GET,
+        f"{_API}/episodes",
+        episodes.list_episodes,
+        Role.VIEWER,
+        Operation(query=episodes.EpisodesQuery, answer=Page[EpisodeOutput]),
+    ),
+    Route(
+        POST,
+        f"{_API}/episodes/{_ID}/acknowledge",
+        episodes.acknowledge_episode,
+        Role.OPERATOR,
+        Operation(body=AcknowledgeInput, answer=EpisodeAnswer, refusals=_CONFLICT),
+    ),
+    Route(
+        GET,
+        f"{_API}/runs",
+        runs.list_runs,
+        Role.VIEWER,
+        Operation(query=runs.RunsQuery, answer=Page[RunOutput]),
+    ),
+    Route(GET, _RUN, runs.show_run, Role.VIEWER, Operation(query=Query, answer=RunDetailOutput)),
+    Route(POST, f"{_RUN}/approve", approvals.approve_run, Role.APPROVER, _VOTE),
+    Route(POST, f"{_RUN}/deny", approvals.deny_run, Role.APPROVER, _VOTE),
+    Route(
+        POST,
+        f"{_RUN}/cancel",
+        runs.cancel_run,
+        Role.OPERATOR,
+        Operation(body=CancelInput, answer=RunAnswer, refusals=_CONFLICT),
+    ),
+    Route(
+        POST,
+        f"{_RUN}/resume",
+        runs.resume_run,
+        Role.OPERATOR,
+        Operation(body=ResumeInput, answer=RunAnswer, refusals=_CONFLICT),
+    ),
+    Route(
+        POST,
+        f"{_RUN}/revert",
+        runs.revert_run,
+        Role.OPERATOR,
+        Operation(body=CommentInput, answer=RunAnswer, refusals=_CONFLICT),
+    ),
+    Route(
+        GET,
+        f"{_API}/policies",
+        policies.list_policies,
+        Role.VIEWER,
+        Operation(query=policies.PoliciesQuery, answer=PoliciesOutput, etag=True),
+    ),
+    Route(
+        POST,
+        f"{_POLICY}/run",
+        policies.run_policy,
+        Role.OPERATOR,
+        Operation(body=RunByHandInput, answer=RunAnswer, refusals=_CONFLICT),
+    ),
+    Route(
+        POST,
+        f"{_POLICY}/close-breaker",
+        policies.close_breaker,
+        Role.OPERATOR,
+        Operation(body=CommentInput, answer=PolicyAnswer, refusals=_CONFLICT),
+    ),
+    Route(
+        GET,
+        f"{_API}/audit",
+        audit.list_audit,
+        Role.VIEWER,
+        Operation(query=audit.AuditQuery, answer=Page[AuditOutput]),
+    ),
+    Route(
+        GET,
+        f"{_API}/leases",
+        leases.list_leases,
+        Role.VIEWER,
+        Operation(query=leases.LeasesQuery, answer=Page[LeaseOutput]),
+    ),
+    Route(
+        GET,
+        f"{_API}/holds",
+        holds.list_holds,
+        Role.OPERATOR,
+        Operation(query=holds.HoldsQuery, answer=Page[HoldOutput]),
+    ),
+    Route(
+        POST,
+        f"{_API}/holds",
+        holds.add_hold,
+        Role.OPERATOR,
+        Operation(body=HoldInput, answer=HoldAnswer, done=HTTPStatus.CREATED, refusals=_CONFLICT),
+    ),
+    Route(
+        DELETE,
+        f"{_API}/holds/{_ID}",
+        holds.remove_hold,
+        Role.OPERATOR,
+        Operation(answer=HoldAnswer, refusals=_CONFLICT),
+    ),
 )

@@ -17,6 +17,7 @@ from remediator.alerts import NotAPayloadError, Payload, parse_payload
 from remediator.engine.readiness import Readiness
 from remediator.store.base import StoreUnavailableError
 from remediator.telemetry.metrics import DeliveryResult
+from remediator.web.delivery import TakenIn
 from remediator.web.keys import BODY_BUDGET, SERVICES
 from remediator.web.problems import ProblemError
 from remediator.web.request_body import BodyError, BodyFault, read_body
@@ -28,7 +29,7 @@ DRAINING = "draining"
 _LOG = logging.getLogger("remediator.webhook")
 # Reading this much JSON takes long enough to be noticed by other requests.
 _PARSE_ASIDE_BYTES = 1024 * 1024
-_TAKEN_IN = b'{"status":"taken in"}'
+_TAKEN_IN = TakenIn().model_dump_json().encode()
 _RESULTS = {
     HTTPStatus.UNAUTHORIZED: DeliveryResult.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN: DeliveryResult.UNAUTHORIZED,

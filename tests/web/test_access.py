@@ -21,6 +21,8 @@ CONTRACT = {
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
     ("GET", "/metrics"): None,
+    ("GET", "/api/openapi.json"): Role.VIEWER,
+    ("GET", "/api/docs"): Role.VIEWER,
     ("GET", "/api/v1/decisions"): Role.VIEWER,
     ("GET", "/api/v1/decisions/{id}"): Role.VIEWER,
     ("GET", "/api/v1/episodes"): Role.VIEWER,
