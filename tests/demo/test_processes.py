@@ -106,7 +106,9 @@ def test_a_restore_mends_a_broken_database_from_a_whole_backup(tmp_path: Path, p
         assert _ctl(tmp_path, "restart", "database") == 0
         assert _health(port) == 503
         make_backup(tmp_path)
+        assert _ctl(tmp_path, "verify-data") == 1
         assert _ctl(tmp_path, "restore-backup") == 0
+        assert _ctl(tmp_path, "verify-data") == 0
         assert _health(port) == 200
     finally:
         database.stop()

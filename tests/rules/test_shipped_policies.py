@@ -114,6 +114,7 @@ async def test_what_restarts_the_agent_loses_data_or_blocks_somebody_asks_first(
         ("rate-limit-spike", "block-address"): 1,
         ("database-down", "backup-database"): 1,
         ("database-down", "backup-database-fly"): 1,
+        ("database-down", "restore-backup-fly"): 2,
         ("database-down", "restore-backup"): 2,
     }
 
