@@ -10,6 +10,7 @@ from typing import Protocol
 from remediator.engine.capabilities import PreparedPolicy
 from remediator.engine.context import Deciding, Engine
 from remediator.engine.decide import Question, decide
+from remediator.engine.escalation_rows import open_escalation
 from remediator.engine.journal import note_run
 from remediator.engine.recording import keep_policy, record_decision
 from remediator.engine.schedule_rows import plan_schedules
@@ -85,6 +86,7 @@ def admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy
             held_since=decision.held_since,
         )
     )
+    open_escalation(tx, admission, policy.document.escalate, episode)
     keep_policy(tx, prepared, now)
     record_decision(
         tx,

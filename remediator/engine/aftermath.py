@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from remediator.policy.model import Again, Policy, RevertOn
 from remediator.runs.episodes import Admission, Episode
 from remediator.runs.reasons import Outcome, Reason
-from remediator.runs.records import Run, TimerKind
+from remediator.runs.records import Lease, Run, TimerKind
 from remediator.runs.states import LeaseState, RunState
 from remediator.store.base import Reads, Tx
 
 _STANDING = (LeaseState.OPEN, LeaseState.OVERDUE)
+# Long enough for a person to look, short enough that it is still true at the end.
+_WARNING = timedelta(minutes=15)
 _COUNTED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.INEFFECTIVE})
 
 
@@ -23,11 +26,30 @@ def watch_leases(tx: Tx, run: Run, now: datetime) -> Run:
         return run
     if undoing_failed(tx, run.id):
         return tx.save(replace(run, lease=LeaseState.OVERDUE))
-    due_at = min(lease.expires_at for lease in standing)
+    due_at = next_lease_look(run, standing)
     if served_all_closed(tx, run.id) and reverts_on(run, RevertOn.RESOLVED):
         due_at = now
     tx.set_timer(TimerKind.LEASE, run.id, due_at, run.priority)
     return tx.save(replace(run, lease=LeaseState.OPEN))
+
+
+def next_lease_look(run: Run, standing: Sequence[Lease]) -> datetime:
+    """Return when a lease has to be looked at: at its end, or before it to warn that it may not be undone."""
+    expires_at = min(lease.expires_at for lease in standing)
+    warn_at = lease_warning_at(run, standing)
+    return expires_at if warn_at is None else warn_at
+
+
+def lease_warning_at(run: Run, standing: Sequence[Lease]) -> datetime | None:
+    """Return when people are to be told that a lease ends soon; None when they were, or need not be."""
+    revert = run.plan.revert if run.plan else None
+    if revert is None or revert.when is None or revert.if_not_ready != "ask":
+        return None
+    if RevertOn.EXPIRY not in revert.on or any(lease.warned_at is not None for lease in standing):
+        return None
+    first = min(standing, key=lambda lease: lease.expires_at)
+    length = first.expires_at - (first.renewed_at or first.opened_at)
+    return first.expires_at - min(_WARNING, length / 2)
 
 
 def undoing_failed(reads: Reads, run_id: int) -> bool:

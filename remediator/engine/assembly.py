@@ -9,14 +9,17 @@ from typing import Protocol
 from remediator.clock import Clock
 from remediator.engine.answers import Answers, AsksAlerts
 from remediator.engine.approvals import Approvals
+from remediator.engine.at_once import EscalatesAtOnce
 from remediator.engine.by_hand import ByHand
 from remediator.engine.capabilities import Capabilities
 from remediator.engine.context import Engine
 from remediator.engine.control import Control
 from remediator.engine.decider import Decider
 from remediator.engine.dispatch import Dispatcher
+from remediator.engine.escalation import EscalationWatch
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoints
+from remediator.engine.followed_store import FollowedStore
 from remediator.engine.holds import Holds
 from remediator.engine.intake import Intake
 from remediator.engine.ladder import Ladder
@@ -40,6 +43,8 @@ from remediator.store.base import Store
 _WORKERS = 64
 # Nothing waits for what shadow sees: a few looks at once leave the rest of the server alone.
 _SHADOW_WORKERS = 8
+# Escalations may gather facts; a storm of them must not take all of what answers.
+_ESCALATION_WORKERS = 8
 
 
 class AsksPrometheus(AsksFreshPromQL, Protocol):
@@ -93,7 +98,9 @@ def assemble(
     calendar: Calendar | None = None,
 ) -> Parts:
     """Wire the engine's parts."""
-    engine = Engine(store, clock, settings, policies, capabilities, redactor, failpoints, calendar)
+    followed = FollowedStore(store)
+    engine = Engine(followed, clock, settings, policies, capabilities, redactor, failpoints, calendar)
+    followed.follower = EscalatesAtOnce(engine)
     waker = EngineWaker(poll_soon)
     answers = Answers(clock, promql, alerts)
     facts = FactGatherer(capabilities, clock, redactor)
@@ -117,8 +124,10 @@ def assemble(
         TimerKind.HOLD_EXPIRY: holds.expire,
         TimerKind.SCHEDULE: Schedules(engine, facts).look,
         TimerKind.SHADOW: ShadowWatch(engine, answers, promql).look,
+        TimerKind.ESCALATION: EscalationWatch(engine, answers, facts).look,
     }
-    waker.dispatcher = Dispatcher(store, clock, handlers, _WORKERS, {TimerKind.SHADOW: _SHADOW_WORKERS})
+    fewer = {TimerKind.SHADOW: _SHADOW_WORKERS, TimerKind.ESCALATION: _ESCALATION_WORKERS}
+    waker.dispatcher = Dispatcher(store, clock, handlers, _WORKERS, fewer)
     return Parts(
         engine=engine,
         intake=Intake(engine, waker),

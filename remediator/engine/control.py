@@ -12,6 +12,7 @@ from remediator.engine.asking import ask_for_approval
 from remediator.engine.context import Engine
 from remediator.engine.decide import lock_keys
 from remediator.engine.dispatch import Wakes
+from remediator.engine.escalation_rows import look_at_escalations
 from remediator.engine.journal import cancel_waiting, change_state, note_episode, note_run
 from remediator.engine.leases import STANDING
 from remediator.engine.moves import latest_attempts
@@ -200,7 +201,9 @@ class Control:
             until = now + duration if duration is not None else None
             episode = tx.save(replace(episode, acknowledged_until=until, acknowledged_by=actor.name))
             text = self._engine.redactor.text(comment)
-            note_episode(tx, episode, AuditAction.EPISODE_ACKNOWLEDGED, now, actor=actor.name, comment=text)
+            told = {"comment": text, "until": until.isoformat().replace("+00:00", "Z") if until else None}
+            note_episode(tx, episode, AuditAction.EPISODE_ACKNOWLEDGED, now, actor=actor.name, **told)
+            look_at_escalations(tx, episode, now)
             end = f"{until:%H:%M} UTC" if until else "it closes"
             return Result(Status.DONE, f"acknowledged until {end}", episode=episode)
 

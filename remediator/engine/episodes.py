@@ -9,6 +9,7 @@ from typing import Protocol
 from remediator.alerts import Alert, AlertStatus
 from remediator.engine.actors import ENGINE
 from remediator.engine.aftermath import reverts_on, served_all_closed
+from remediator.engine.escalation_rows import end_escalations
 from remediator.engine.journal import cancel_waiting, note_episode, note_run
 from remediator.engine.shadow_records import note_resolved
 from remediator.labels import ALERTNAME
@@ -147,6 +148,7 @@ def close_episode(
         if not admission.done:
             tx.save(replace(admission, done=True))
             tx.clear_timer(TimerKind.DECIDE, admission.id)
+    end_escalations(tx, closed, now)
     note_resolved(tx, closed, now)
     for run in tx.runs_serving(episode.id):
         if served_all_closed(tx, run.id):

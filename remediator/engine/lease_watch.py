@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from remediator.engine.aftermath import reverts_on, served_all_closed, undoing_failed
+from remediator.engine.aftermath import (
+    lease_warning_at,
+    next_lease_look,
+    reverts_on,
+    served_all_closed,
+    undoing_failed,
+)
 from remediator.engine.context import Engine
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoint
-from remediator.engine.leases import STANDING, close_lease
+from remediator.engine.journal import note_run
+from remediator.engine.leases import STANDING, close_lease, lease_facts
 from remediator.engine.reverts import create_revert
 from remediator.engine.scopes import scope_of
 from remediator.policy.model import RevertOn
+from remediator.runs.audit import AuditAction
 from remediator.runs.records import Lease, Run, TimerKind
 from remediator.runs.states import LeaseState
 from remediator.store.base import Reads, Tx
@@ -24,6 +32,8 @@ class _Standing:
     leases: tuple[Lease, ...]
     trigger: RevertOn | None
     expires_at: datetime
+    warns: bool
+    """Whether its end is near, and nobody was told."""
 
 
 class LeaseWatch:
@@ -37,7 +47,8 @@ class LeaseWatch:
         """Undo the run's temporary changes if it is time, or set when to look again."""
         now = self._engine.clock.now()
         standing = await self._engine.store.read(lambda reads: _standing(reads, run_id, now))
-        ready = standing is not None and standing.trigger is not None and await self._ready(standing.run)
+        looks = standing is not None and (standing.trigger is not None or standing.warns)
+        ready = standing is not None and looks and await self._ready(standing.run)
         await self._engine.store.write(lambda tx: self._conclude(tx, run_id, ready=ready))
 
     async def _ready(self, run: Run) -> bool:
@@ -56,9 +67,14 @@ class LeaseWatch:
         if standing is None:
             tx.clear_timer(TimerKind.LEASE, run_id)
             return
+        if standing.warns and not ready:
+            standing = self._warn(tx, standing, now)
         if standing.trigger is None:
             if standing.expires_at > now:
-                tx.set_timer(TimerKind.LEASE, run_id, standing.expires_at, standing.run.priority)
+                # After the moment to warn, all that is left is the end.
+                later = next_lease_look(standing.run, standing.leases)
+                due_at = later if later > now else standing.expires_at
+                tx.set_timer(TimerKind.LEASE, run_id, due_at, standing.run.priority)
             else:
                 tx.clear_timer(TimerKind.LEASE, run_id)  # it does not end by itself; resolve sets it again
         elif ready and self._stable(standing, now):
@@ -67,6 +83,14 @@ class LeaseWatch:
             self._not_ready_at_expiry(tx, standing, now)
         else:
             self._later(tx, standing, now, ready=ready)
+
+    def _warn(self, tx: Tx, standing: _Standing, now: datetime) -> _Standing:
+        """Tell people that a lease ends soon, while it is not safe yet to go back."""
+        warned = tuple(tx.save(replace(lease, warned_at=now)) for lease in standing.leases)
+        leases = [lease_facts(lease) for lease in warned]
+        why = f"it ends at {standing.expires_at:%H:%M} UTC, and `when` does not hold"
+        note_run(tx, standing.run, AuditAction.LEASE_ENDING, now, leases=leases, why=why)
+        return replace(standing, leases=warned, warns=False)
 
     def _stable(self, standing: _Standing, now: datetime) -> bool:
         """Whether `when` has held for `stable_for`; an expired lease does not wait for that."""
@@ -131,4 +155,6 @@ def _standing(reads: Reads, run_id: int, now: datetime) -> _Standing | None:
         trigger = RevertOn.EXPIRY
     elif served_all_closed(reads, run_id) and reverts_on(run, RevertOn.RESOLVED):
         trigger = RevertOn.RESOLVED
-    return _Standing(run, leases, trigger, expires_at)
+    warn_at = lease_warning_at(run, leases)
+    warns = warn_at is not None and warn_at <= now and trigger is not RevertOn.EXPIRY
+    return _Standing(run, leases, trigger, expires_at, warns)

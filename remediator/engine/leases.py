@@ -95,7 +95,7 @@ def _open(
 
 def _renew(tx: Tx, run: Run, lease: Lease, expires_at: datetime, now: datetime) -> None:
     """Prolong a standing lease; its first run also waits for this run's episodes."""
-    tx.save(replace(lease, expires_at=max(expires_at, lease.expires_at), renewed_at=now))
+    tx.save(replace(lease, expires_at=max(expires_at, lease.expires_at), renewed_at=now, warned_at=None))
     for episode in tx.episodes_of_run(run.id):
         tx.join(lease.run_id, episode.id, now)
     note_run(tx, run, AuditAction.LEASE_RENEWED, now, **lease_facts(lease), held_by_run=lease.run_id)

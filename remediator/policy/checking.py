@@ -32,6 +32,8 @@ class Known:
 
     facts: Collection[str] | None = None
     steps: Collection[str] | None = None
+    run: Collection[str] | None = None
+    decision: Collection[str] | None = None
 
 
 @dataclass(slots=True)
@@ -126,6 +128,15 @@ class Checking:
                 self._check_read(path, f"{root}.{name}", name, known.facts, "facts")
             elif root == "steps":
                 self._check_read(path, f"steps.{name}", name, known.steps, "steps")
+            elif root in ("run", "decision"):
+                self._check_entry(path, root, name, known.run if root == "run" else known.decision)
+
+    def _check_entry(self, path: NodePath, root: str, name: str, known: Collection[str] | None) -> None:
+        if known is None:
+            what = f"reads {root}.{name}, which only the when of an escalation can"
+            self.error(path, what, "read facts or labels instead")
+        elif name not in known:
+            self.error(path, f"{root} has no {name}", suggestion(name, tuple(known), "entries"))
 
     def _check_read(
         self, path: NodePath, read: str, name: str, known: Collection[str] | None, kind: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from remediator.policy.checking import Checking, Known
-from remediator.policy.model import Approval, Escalation, Option, Policy, Revert, Step, Verify
+from remediator.policy.model import Approval, Option, Policy, Revert, Step, Verify
+from remediator.policy.telling import DECISION_ENTRIES, RUN_ENTRIES, Escalation
 from remediator.policy.uses import CheckedUse, check_use
 from remediator.policy.verify_checks import check_one
 from remediator.settings import Role
@@ -134,7 +135,8 @@ def _check_escalations(checking: Checking, policy: Policy, facts: Sequence[str])
 
 def _check_trigger(checking: Checking, path: NodePath, escalation: Escalation, facts: Sequence[str]) -> None:
     if escalation.when is not None:
-        checking.expression((*path, "when"), escalation.when, Known(facts=facts))
+        known = Known(facts=facts, run=RUN_ENTRIES, decision=DECISION_ENTRIES)
+        checking.expression((*path, "when"), escalation.when, known)
     if escalation.promql is not None:
         checking.query((*path, "promql"), escalation.promql, _NOTHING_YET)
     elif escalation.hold is not None:

@@ -25,7 +25,7 @@ from remediator.errors import RemediatorError
 from remediator.policy.reads import Read, needed, reads, refusal
 from remediator.policy.sandbox import MAX_LENGTH_CHARS, Root, Sandbox, ValueTooLongError
 
-ROOTS = ("labels", "annotations", "facts", "facts_detail", "steps", "episode", "policy")
+ROOTS = ("labels", "annotations", "facts", "facts_detail", "steps", "episode", "policy", "run", "decision")
 
 # What evaluating a checked expression over JSON data can raise.
 _EVALUATION_ERRORS = (
@@ -61,6 +61,10 @@ class Scope:
     """Results of earlier steps by the step's name."""
     episode: Mapping[str, Any] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """What has become of it so far; known to escalations only."""
+    decision: Mapping[str, Any] = field(default_factory=dict)
+    """What was decided last; known to escalations only."""
 
     def roots(self) -> dict[str, Root]:
         """Return each name that an expression may start from."""

@@ -10,30 +10,23 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
 from remediator.durations import Duration, PositiveDuration
+from remediator.policy.document import Document, ExpressionSource, FactName, Name
 from remediator.policy.matchers import MATCHERS_PATTERN
+from remediator.policy.telling import Escalation, Notify, Report
 from remediator.schema_hints import exactly_one_of
 from remediator.settings import Mode
 from remediator.settings_checks import CheckLook, TemplateSource
 from remediator.timezones import Zone
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-FactName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 MatcherSource = Annotated[
     str,
     WithJsonSchema(
         {"type": "string", "pattern": MATCHERS_PATTERN, "examples": ['severity =~ "critical|P1"']}
     ),
 ]
-ExpressionSource = Annotated[str, Field(min_length=1, max_length=1000)]
-
-
-class Document(BaseModel):
-    """Base of every part of a policy file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 def _single_key(value: dict[str, Any]) -> dict[str, Any]:
@@ -164,51 +157,6 @@ class Option(Document):
     steps: tuple[Step, ...] = Field(min_length=1, description="Done in order; the first failure ends it.")
     verify: Verify | None = Field(default=None, description="The policy's own when left out.")
     revert: Revert | None = Field(default=None, description="The policy's own when left out.")
-
-
-class Escalation(Document):
-    """When somebody is told that this is still open."""
-
-    model_config = ConfigDict(json_schema_extra=exactly_one_of("after", "when", "promql"))
-
-    after: Duration | None = Field(default=None, description="So long after the episode opened.")
-    when: ExpressionSource | None = Field(default=None, description="Once this expression holds.")
-    promql: str | None = Field(default=None, description="Once this query holds.")
-    hold: Duration | None = Field(default=None, description="How long `promql` must have held.")
-    to: str = Field(description="A name under `contacts`.")
-
-    @model_validator(mode="after")
-    def _one_trigger(self) -> Escalation:
-        if sum(kind is not None for kind in (self.after, self.when, self.promql)) != 1:
-            raise ValueError("must have exactly one of after, when or promql")
-        return self
-
-
-class NotifyOn(StrEnum):
-    """What is told."""
-
-    STARTED = "started"
-    AWAITING_APPROVAL = "awaiting_approval"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    REVERTED = "reverted"
-    ESCALATED = "escalated"
-
-
-class Notify(Document):
-    """Where news of a run goes."""
-
-    channel: str = Field(description="A name under `channels`.")
-    audience: Literal["internal", "stakeholders"] = Field(default="internal", description="How it is put.")
-    language: Literal["en", "es"] = Field(default="en", description="English or Spanish.")
-    on: tuple[NotifyOn, ...] = Field(default=tuple(NotifyOn), description="What is told.")
-    every: PositiveDuration | None = Field(default=None, description="Told again while it is open.")
-
-
-class Report(Document):
-    """When an incident report is written."""
-
-    on: tuple[Literal["terminal"], ...] = Field(default=("terminal",), description="When a run has ended.")
 
 
 class Schedule(Document):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import JsonValue
 
 from remediator.content_hash import content_hash
-from remediator.policy.model import Document, Revert, Step, Verify
+from remediator.policy.document import Document
+from remediator.policy.model import Revert, Step, Verify
 
 
 class PlannedStep(Document):

@@ -212,6 +212,7 @@ class TimerKind(StrEnum):
     HOLD_EXPIRY = "hold_expiry"  # subject: a hold
     SHADOW = "shadow"  # subject: a shadow observation
     SCHEDULE = "schedule"  # subject: a schedule
+    ESCALATION = "escalation"  # subject: an escalation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from remediator.errors import RemediatorError
 from remediator.runs.audit import AuditEntry, AuditRow
 from remediator.runs.episodes import Admission, DecisionRecord, Delivery, Episode, Quarantined, Receipt
 from remediator.runs.history import History
+from remediator.runs.news import Escalation
 from remediator.runs.records import (
     ApprovalRequest,
     Claim,
@@ -47,6 +48,7 @@ Record = (
     | Vote
     | Hold
     | Schedule
+    | Escalation
 )
 """Records that have an id of their own."""
 
@@ -222,6 +224,11 @@ class Reads(Protocol):
 
 class Tx(Reads, Protocol):
     """One transaction."""
+
+    @property
+    def audited(self) -> Sequence[AuditRow]:
+        """The audit rows appended in it so far; a live view."""
+        ...
 
     def add(self, record: R) -> R:
         """Insert a record and return it with its id.

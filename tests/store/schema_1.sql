@@ -252,8 +252,22 @@ CREATE TABLE schedules (
   result_since TEXT
 )
 ;
+CREATE TABLE escalations (
+  id INTEGER PRIMARY KEY,
+  admission_id INTEGER NOT NULL REFERENCES admissions(id),
+  episode_id INTEGER NOT NULL REFERENCES episodes(id),
+  policy TEXT NOT NULL,
+  target TEXT NOT NULL,
+  rungs TEXT,
+  opened_at TEXT NOT NULL,
+  told TEXT NOT NULL,
+  held_since TEXT NOT NULL,
+  looked_at TEXT,
+  ended_at TEXT
+)
+;
 CREATE TABLE timers (
-  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow', 'schedule')),
+  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow', 'schedule', 'escalation')),
   subject_id INTEGER NOT NULL,
   due_at TEXT NOT NULL,
   priority INTEGER NOT NULL,
@@ -369,6 +383,10 @@ CREATE UNIQUE INDEX one_vote_each ON votes(approval_id, actor)
 CREATE INDEX holds_active ON holds(removed_at, expires_at)
 ;
 CREATE UNIQUE INDEX one_schedule ON schedules(policy)
+;
+CREATE UNIQUE INDEX one_escalation ON escalations(admission_id)
+;
+CREATE INDEX escalations_episode ON escalations(episode_id)
 ;
 CREATE INDEX timers_due ON timers(due_at, priority)
 ;

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from remediator.runs.episodes import DecisionRecord, Episode
+from remediator.runs.news import Escalation
 from remediator.runs.records import Run, StepRecord, TimerKind
 from remediator.runs.shadow import ShadowObservation
 from remediator.store.base import Filter, Reads
@@ -66,6 +67,8 @@ FILTERS: dict[str, Callable[[Reads], Any]] = {
     "episodes by alertname": _page_by(Episode, "alertname"),
     "shadow observations by decision_id": _page_by(ShadowObservation, "decision_id"),
     "shadow observations by episode_id": _page_by(ShadowObservation, "episode_id"),
+    "escalations by admission_id": _page_by(Escalation, "admission_id"),
+    "escalations by episode_id": _page_by(Escalation, "episode_id"),
     "steps by action": lambda reads: reads.select(
         StepRecord, Filter(equal={"action": "x", "state": "succeeded", "phase": "act"}, limit=20)
     ),

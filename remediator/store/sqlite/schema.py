@@ -86,6 +86,8 @@ INDEXES = (
     "CREATE UNIQUE INDEX one_vote_each ON votes(approval_id, actor)",
     "CREATE INDEX holds_active ON holds(removed_at, expires_at)",
     "CREATE UNIQUE INDEX one_schedule ON schedules(policy)",
+    "CREATE UNIQUE INDEX one_escalation ON escalations(admission_id)",
+    "CREATE INDEX escalations_episode ON escalations(episode_id)",
     "CREATE INDEX timers_due ON timers(due_at, priority)",
     "CREATE INDEX shadow_starts_at ON shadow_starts(at)",
     "CREATE INDEX breaker_closings_policy ON breaker_closings(policy, at)",
