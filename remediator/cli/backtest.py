@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +13,10 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from remediator.authoring.backtest.arrivals import Recording
 from remediator.authoring.backtest.assumptions import Assumptions
-from remediator.authoring.backtest.backtest import Plan, backtest
+from remediator.authoring.backtest.backtest import Plan, backtest, of_audit
+from remediator.authoring.backtest.from_audit import AuditRecording
 from remediator.authoring.backtest.from_file import FileRecording, Span
 from remediator.cli.backtest_tables import print_report
 from remediator.cli.options import Config, JsonOutput
@@ -24,6 +26,7 @@ from remediator.durations import parse_duration
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_policies
 from remediator.settings import Mode
+from remediator.store.sqlite.recordings import recordings
 
 _SOURCES = "audit, prometheus, or a file of captured payloads, one a line (.gz too)"
 
@@ -64,6 +67,10 @@ def backtest_policies(
         str, typer.Option("--step-takes", help="How long a step takes of which nothing is recorded.")
     ] = "5s",
     samples: Annotated[int, typer.Option("--samples", min=0, help="Most episodes shown one by one.")] = 100,
+    db: Annotated[
+        Path | None,
+        typer.Option("--db", help="With --from audit, the database; by default the configuration's."),
+    ] = None,
     config: Config = None,
     as_json: JsonOutput = False,
 ) -> None:
@@ -86,13 +93,22 @@ def backtest_policies(
         assumed=assumed,
         samples=samples,
     )
-    recording = FileRecording(Path(source), span)
-    with _progress() as tell:
+    with ExitStack() as stack:
+        plan, recording = _open(plan, source, span, db or workspace.settings.store.sqlite, stack)
+        tell = stack.enter_context(_progress())
         report = backtest(plan, recording, tell)
     if as_json:
         sys.stdout.write(json.dumps(report, indent=2) + "\n")
     else:
         print_report(report)
+
+
+def _open(plan: Plan, source: str, span: Span, db: Path, stack: ExitStack) -> tuple[Plan, Recording]:
+    """Open what is replayed, and have the plan go by what it knows."""
+    if source == "audit":
+        recording = AuditRecording(stack.enter_context(recordings(db)), span)
+        return of_audit(plan, recording), recording
+    return plan, FileRecording(Path(source), span)
 
 
 def _load(workspace: Workspace, folder: Path | None) -> PolicySet:

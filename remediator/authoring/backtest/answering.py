@@ -10,6 +10,7 @@ from typing import Protocol
 
 from remediator.authoring.backtest.episodes import OpenEpisode
 from remediator.authoring.backtest.firing import FiringAlerts
+from remediator.authoring.backtest.recorded import shown_words
 from remediator.runs.answers import AlertsQuery, Answer, PromQLQuery, Query, Sample
 
 _QUERIES_NAMED = 100
@@ -84,7 +85,7 @@ class Answering:
         self, query: Query, kind: AnswerKind, answer: tuple[Answer, datetime | None]
     ) -> tuple[Answer, datetime | None]:
         self._counts[kind] += 1
-        words = _words(query)
+        words = shown_words(query)
         known = self._queries.get(words)
         if known is None:
             if len(self._queries) >= _QUERIES_NAMED:
@@ -92,9 +93,3 @@ class Answering:
             known = self._queries[words] = Counter()
         known[kind] += 1
         return answer
-
-
-def _words(query: Query) -> str:
-    if isinstance(query, AlertsQuery):
-        return " or ".join("{" + ", ".join(matchers) + "}" for matchers in query.any_of)
-    return query.expr

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from remediator.authoring.backtest.answering import Answering, AnswersThePast
 from remediator.authoring.backtest.arrivals import Recording
 from remediator.authoring.backtest.assumptions import Assumptions
-from remediator.authoring.backtest.episodes import EpisodeBook
+from remediator.authoring.backtest.episodes import EpisodeBook, Recall
 from remediator.authoring.backtest.firing import FiringAlerts
+from remediator.authoring.backtest.from_audit import AuditRecording
 from remediator.authoring.backtest.ledger import Ledger
 from remediator.authoring.backtest.looking import Deciding
 from remediator.authoring.backtest.matching import Matching
-from remediator.authoring.backtest.replay import Period, Recall, Replay
+from remediator.authoring.backtest.replay import Period, Replay
 from remediator.authoring.backtest.report import Backtested, report
 from remediator.authoring.backtest.tally import Tally
 from remediator.authoring.backtest.world import World
-from remediator.engine.capabilities import Capabilities
+from remediator.engine.capabilities import Capabilities, prepare
 from remediator.policy.loaded import PolicySet
 from remediator.runs.history import Finish, Start
 from remediator.settings import Mode, Settings
@@ -43,6 +44,15 @@ class Plan:
     earlier: tuple[tuple[Start, ...], tuple[Finish, ...]] = ((), ())
     samples: int = 100
     naive: bool = False
+
+
+def of_audit(plan: Plan, recording: AuditRecording) -> Plan:
+    """Return a plan that goes by what a database recorded beside the receipts."""
+    policies = [*plan.policies.policies.values(), *(plan.against.policies.values() if plan.against else ())]
+    longest = max((prepare(policy, plan.capabilities).window for policy in policies), default=timedelta(0))
+    return replace(
+        plan, recall=recording.recall, period=recording.period(), earlier=recording.earlier(longest)
+    )
 
 
 def backtest(

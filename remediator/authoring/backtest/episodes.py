@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from remediator.alerts import Alert
+from remediator.authoring.backtest.recorded import RecordedEpisode
 from remediator.engine.episodes import LATE_WINDOW, handling_of
 from remediator.engine.scopes import episode_context
 from remediator.labels import ALERTNAME, Labels
 from remediator.runs.episodes import Episode, Handling
 
-if TYPE_CHECKING:
-    from remediator.authoring.backtest.recorded import RecordedEpisode
-
 Identity = tuple[str, str]
 """Source and fingerprint."""
+Recall = Callable[[int], RecordedEpisode]
+"""Returns what was recorded of an episode, by its id."""
 
 
 class OpenEpisode:
@@ -26,6 +26,7 @@ class OpenEpisode:
 
     __slots__ = (
         "_context",
+        "_recorded",
         "alert",
         "alertname",
         "closed_at",
@@ -33,7 +34,7 @@ class OpenEpisode:
         "labels",
         "last_seen_at",
         "opened_at",
-        "recorded",
+        "recall",
         "recorded_id",
         "source",
         "starts_at",
@@ -51,10 +52,19 @@ class OpenEpisode:
         self.last_seen_at = now
         self.closed_at: datetime | None = None
         self.recorded_id: int | None = None
-        self.recorded: RecordedEpisode | None = None
+        self.recall: Recall | None = None
         self.subjects: list[Any] = [None] * worlds
         """Per policy set, what its world keeps of this episode."""
         self._context: dict[str, Any] | None = None
+        self._recorded: RecordedEpisode | None = None
+
+    @property
+    def recorded(self) -> RecordedEpisode | None:
+        """What was recorded of it, read when it is asked for first."""
+        if self.recall is not None and self.recorded_id is not None:
+            self._recorded = self.recall(self.recorded_id)
+            self.recall = None
+        return self._recorded
 
     @property
     def identity(self) -> Identity:

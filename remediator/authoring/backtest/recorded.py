@@ -10,6 +10,7 @@ from typing import Any
 
 from remediator.policy.matchers import parse_matcher
 from remediator.runs.answers import AlertsQuery, Answer, Query, Sample
+from remediator.runs.reasons import Reason
 from remediator.runs.states import RunState
 
 # A look is as late as the tick that notices it, and as a busy loop.
@@ -59,19 +60,22 @@ class RecordedLook:
     facts: Mapping[str, Any] | None
     answers: Mapping[str, Answer]
     """By query, or by the words for other alerts."""
+    failures: tuple[str, ...]
+    """Queries that had no answer, each with why not."""
     suppressed: bool | None
 
 
 class RecordedEpisode:
     """What is known of one episode, by time."""
 
-    __slots__ = ("_answers", "_facts", "_suppressed", "runs")
+    __slots__ = ("_answers", "_facts", "_failures", "_suppressed", "runs")
 
     def __init__(self, looks: Sequence[RecordedLook], runs: Mapping[str, Sequence[RecordedRun]]) -> None:
         self.runs = runs
         self._answers: dict[str, tuple[list[datetime], list[Answer]]] = {}
         self._suppressed: tuple[list[datetime], list[bool | None]] = ([], [])
         self._facts: dict[str, Mapping[str, Any]] = {}
+        self._failures = [(look.at, failure) for look in looks for failure in look.failures]
         for look in looks:
             for words, answer in look.answers.items():
                 times, answers = self._answers.setdefault(words, ([], []))
@@ -83,14 +87,26 @@ class RecordedEpisode:
                 self._facts.setdefault(look.policy, look.facts)
 
     def answer(self, query: Query, now: datetime) -> tuple[Answer, datetime | None] | None:
-        """Return the answer that was had at about a time, and until when it is the newest one."""
-        for words in words_of(query):
-            known = self._answers.get(words)
-            if known is not None:
-                at = bisect_right(known[0], now + SLACK)
-                if at:
-                    return known[1][at - 1], known[0][at] - SLACK if at < len(known[0]) else None
-        return None
+        """Return the answer that was had at about a time, and until when it is the newest one.
+
+        What was recorded first is also taken for the time before it: facts are gathered in between.
+        """
+        times, answers = self._of(query)
+        if not times:
+            return None
+        at = max(bisect_right(times, now + SLACK), 1)
+        return answers[at - 1], times[at] - SLACK if at < len(times) else None
+
+    def _of(self, query: Query) -> tuple[Sequence[datetime], Sequence[Answer]]:
+        every = words_of(query)
+        known = next((self._answers[words] for words in every if words in self._answers), ([], []))
+        shown = shown_words(query)
+        failed = [(at, text) for at, text in self._failures if text.startswith(f"{shown}: ")]
+        if not failed:
+            return known
+        both = [*zip(*known, strict=True), *((at, Answer(error=text)) for at, text in failed)]
+        both.sort(key=lambda one: one[0])
+        return [at for at, _ in both], [answer for _, answer in both]
 
     def suppressed(self, now: datetime) -> tuple[bool | None, datetime | None]:
         """Return whether the alert was silenced at about a time, and until when that was so."""
@@ -104,6 +120,13 @@ class RecordedEpisode:
         return self._facts.get(policy)
 
 
+def shown_words(query: Query) -> str:
+    """Return the words under which a failure names a query."""
+    if isinstance(query, AlertsQuery):
+        return " or ".join("{" + ", ".join(matchers) + "}" for matchers in query.any_of)
+    return query.expr
+
+
 def words_of(query: Query) -> tuple[str, ...]:
     """Return the words under which a verdict's inputs name a query."""
     if not isinstance(query, AlertsQuery):
@@ -115,10 +138,17 @@ def words_of(query: Query) -> tuple[str, ...]:
     return (", ".join(matcher.value for matcher in named), matchers)
 
 
-def answer_of(inputs: Mapping[str, Any]) -> Answer:
-    """Rebuild an answer from a verdict's inputs, as far as they keep it."""
-    samples = tuple(
-        Sample(labels=sample["labels"], value=float(sample["value"])) for sample in inputs["samples"]
+def answer_of(verdict: Mapping[str, Any]) -> Answer | None:
+    """Rebuild as much of an answer as its guard needs from what a verdict kept; None if it kept nothing."""
+    inputs = verdict["inputs"]
+    number = inputs.get("of", inputs.get("healthy"))
+    if number is not None:
+        return Answer(samples=(Sample(labels={}, value=float(number)),))
+    if verdict["reason"] == Reason.PRECONDITION:
+        return Answer()
+    if "samples" not in inputs:
+        return None
+    # Only the first few are kept; that there were any is what counts.
+    return Answer(
+        samples=tuple(Sample(labels=one["labels"], value=float(one["value"])) for one in inputs["samples"])
     )
-    # Only the first few samples are kept; that there were any is what counts.
-    return Answer(samples=samples)

@@ -12,9 +12,8 @@ from remediator.alerts import AlertStatus
 from remediator.authoring.backtest.arrivals import Arrival, Delivered, Ending, Recording
 from remediator.authoring.backtest.difference import Difference, about, steps_json
 from remediator.authoring.backtest.dormancy import alerts_key
-from remediator.authoring.backtest.episodes import EpisodeBook, Identity, OpenEpisode
+from remediator.authoring.backtest.episodes import EpisodeBook, Identity, OpenEpisode, Recall
 from remediator.authoring.backtest.firing import FiringAlerts
-from remediator.authoring.backtest.recorded import RecordedEpisode
 from remediator.authoring.backtest.world import World
 from remediator.runs.answers import AlertsQuery
 from remediator.runs.episodes import Handling
@@ -22,9 +21,6 @@ from remediator.runs.reasons import CloseReason
 from remediator.runs.records import Hold
 
 _PROGRESS_EVERY = 2000
-
-Recall = Callable[[int], RecordedEpisode | None]
-"""Returns what was recorded of an episode, by its id."""
 
 
 @dataclass(slots=True)
@@ -143,8 +139,7 @@ class Replay:
         self.counts.opened += 1
         episode = self._book.open(source, arrival.alert, now)
         episode.recorded_id = arrival.episode_id
-        if self._recall is not None and arrival.episode_id is not None:
-            episode.recorded = self._recall(arrival.episode_id)
+        episode.recall = self._recall
         self._turned(self._firing.opened(episode), now)
         for place, world in enumerate(self._worlds):
             world.opened(episode, place, now)

@@ -27,7 +27,7 @@ def snapshot(path: Path | None) -> Iterator[Reads]:
         StoreUnavailableError: when it can't be opened.
     """
     try:
-        with closing(_open(path)) as connection:
+        with closing(open_beside(path)) as connection:
             check_application(Database(connection), str(path))
             connection.execute("BEGIN")
             yield SqliteReads(connection)
@@ -37,7 +37,8 @@ def snapshot(path: Path | None) -> Iterator[Reads]:
         raise StoreCorruptError(f"{path} is damaged: {error}; restore a backup") from error
 
 
-def _open(path: Path | None) -> sqlite3.Connection:
+def open_beside(path: Path | None) -> sqlite3.Connection:
+    """Open a database for reading only, beside a server or without one."""
     if path is None:
         return empty_database()
     if path.with_name(f"{path.name}-wal").exists():
