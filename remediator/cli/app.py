@@ -12,6 +12,7 @@ import typer
 
 from remediator.authoring.check import CheckFormat, write_problems
 from remediator.cli import (
+    alert_rules,
     audit,
     backtest,
     drill,
@@ -22,6 +23,7 @@ from remediator.cli import (
     policies,
     policy_tests,
     runs,
+    scaffolding,
     server,
     shadow_report,
     tokens,
@@ -38,6 +40,8 @@ _GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
         {
             "check": policies.check_files,
             "test": policy_tests.run_policy_tests,
+            "new": scaffolding.new_policy,
+            "import-alerts": alert_rules.import_alerts,
             "fmt": formatting.format_files,
             "list": policies.list_policies,
             "schema": policies.print_schema,
