@@ -137,6 +137,8 @@ def covered(rule: AlertRule, policies: PolicySet) -> Covered:
 
 def _depends_on(policy: LoadedPolicy, known: Mapping[str, str]) -> tuple[str, ...] | None:
     """Return the labels on which it depends whether the policy matches; None when it surely does not."""
+    if not policy.matchers:
+        return None  # it starts on a schedule
     open_matchers: list[Matcher] = []
     for matcher in policy.matchers:
         if matcher.name not in known:

@@ -48,11 +48,15 @@ def print_alert(report: Mapping[str, Any], *, live: bool) -> None:
     if len(others) == len(report["policies"]):
         print_line("no policy matches: nothing would be done", indent=2, style="yellow")
     for policy in others:
-        failed = next(one for one in policy["matchers"] if not one["holds"])
-        value = json.dumps(failed["value"], ensure_ascii=False)
-        print_line(
-            f"{policy['policy']}: no match, {failed['matcher']} (it is {value})", indent=2, style="dim"
-        )
+        print_line(f"{policy['policy']}: {_why_not(policy)}", indent=2, style="dim")
+
+
+def _why_not(policy: Mapping[str, Any]) -> str:
+    failed = next((one for one in policy["matchers"] if not one["holds"]), None)
+    if failed is None:
+        return "starts on a schedule, not by alerts"
+    value = json.dumps(failed["value"], ensure_ascii=False)
+    return f"no match, {failed['matcher']} (it is {value})"
 
 
 _HANDLINGS = {

@@ -106,6 +106,19 @@ def test_alerts_without_a_policy_are_listed(remediator: Run, site: Path) -> None
     assert "4 alerts in alerts.yml: 2 matched, 0 perhaps, 2 not" in listed.out
 
 
+def test_a_policy_on_a_schedule_is_for_no_alert(remediator: Run, site: Path) -> None:
+    assert remediator("policies", "new", "nightly", "--alert", "PMSDown").code == 0
+    path = site / "policies/nightly.yaml"
+    matched = 'match: # Alertmanager\'s matchers; all must hold\n  - alertname = "PMSDown"\n'
+    assert matched in path.read_text()
+    path.write_text(path.read_text().replace(matched, 'schedule: {cron: "0 6 * * *"}\n'))
+    listed = json.loads(remediator("policies", "import-alerts", "alerts.yml", "--json").out)
+    assert listed["alerts"][0]["matched_by"] == []
+    (site / "alert.json").write_text('{"labels": {"alertname": "PMSDown"}}')
+    ended = remediator("explain", "alert.json")
+    assert "nightly: starts on a schedule, not by alerts" in ended.out
+
+
 def test_alerts_without_a_policy_get_one(remediator: Run, site: Path) -> None:
     ended = remediator("policies", "import-alerts", "alerts.yml", "--write")
     assert ended.code == 0, ended.err
