@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,9 @@ from remediator.authoring.backtest.assumptions import Assumptions
 from remediator.authoring.backtest.backtest import Plan, backtest, of_audit
 from remediator.authoring.backtest.from_audit import AuditRecording
 from remediator.authoring.backtest.from_file import FileRecording, Span
+from remediator.authoring.backtest.from_prometheus import PrometheusRecording
+from remediator.authoring.backtest.prometheus_past import AsksPrometheus, PrometheusPast, asking
+from remediator.authoring.backtest.replay import Period
 from remediator.cli.backtest_tables import print_report
 from remediator.cli.options import Config, JsonOutput
 from remediator.cli.output import console, fail
@@ -66,6 +70,12 @@ def backtest_policies(
     step_takes: Annotated[
         str, typer.Option("--step-takes", help="How long a step takes of which nothing is recorded.")
     ] = "5s",
+    without_prometheus: Annotated[
+        bool, typer.Option("--without-prometheus", help="Assume the answers that were not recorded.")
+    ] = False,
+    step: Annotated[
+        str, typer.Option("--step", help="How far apart Prometheus's past is looked at.")
+    ] = "30s",
     samples: Annotated[int, typer.Option("--samples", min=0, help="Most episodes shown one by one.")] = 100,
     db: Annotated[
         Path | None,
@@ -94,7 +104,11 @@ def backtest_policies(
         samples=samples,
     )
     with ExitStack() as stack:
-        plan, recording = _open(plan, source, span, db or workspace.settings.store.sqlite, stack)
+        past = _prometheus(workspace, source, stack, without=without_prometheus)
+        reading = _Reading(span, db or workspace.settings.store.sqlite, past, _duration("--step", step))
+        plan, recording = _open(plan, source, reading, workspace.now, stack)
+        if past is not None and not without_prometheus:
+            plan = replace(plan, past=PrometheusPast(past, reading.step))
         tell = stack.enter_context(_progress())
         report = backtest(plan, recording, tell)
     if as_json:
@@ -103,12 +117,41 @@ def backtest_policies(
         print_report(report)
 
 
-def _open(plan: Plan, source: str, span: Span, db: Path, stack: ExitStack) -> tuple[Plan, Recording]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What may be read: a stretch of time, a database, a Prometheus."""
+
+    span: Span
+    db: Path
+    past: AsksPrometheus | None
+    step: timedelta
+
+
+def _open(
+    plan: Plan, source: str, reading: _Reading, now: datetime, stack: ExitStack
+) -> tuple[Plan, Recording]:
     """Open what is replayed, and have the plan go by what it knows."""
     if source == "audit":
-        recording = AuditRecording(stack.enter_context(recordings(db)), span)
+        recording = AuditRecording(stack.enter_context(recordings(reading.db)), reading.span)
         return of_audit(plan, recording), recording
-    return plan, FileRecording(Path(source), span)
+    if source != "prometheus":
+        return plan, FileRecording(Path(source), reading.span)
+    since, until = reading.span.since, reading.span.until or now
+    if reading.past is None or since is None:
+        fail("--from prometheus needs --since, and `prometheus:` in the configuration")
+    if since >= until:
+        fail("--since is not before --until")
+    alerts = PrometheusRecording(reading.past, since, until, reading.step)
+    return replace(plan, period=Period(until=until)), alerts
+
+
+def _prometheus(
+    workspace: Workspace, source: str, stack: ExitStack, *, without: bool
+) -> AsksPrometheus | None:
+    settings = workspace.settings.prometheus
+    if settings is None or (without and source != "prometheus"):
+        return None
+    return stack.enter_context(asking(settings))
 
 
 def _load(workspace: Workspace, folder: Path | None) -> PolicySet:

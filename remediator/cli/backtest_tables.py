@@ -136,6 +136,8 @@ def _print_difference(difference: Json) -> None:
 def _print_grounds(report: Json) -> None:
     say("")
     say(f"Answers to queries: {_counts(report['answers']['counts']) or 'none were asked'}", style="bold")
+    if report["answers"]["trouble"]:
+        say(f"  Prometheus could not be asked: {one_line(report['answers']['trouble'])}", style="yellow")
     for policy, count in report["unknown_options"].items():
         say(
             f"  {policy}: of {count} decisions the option can't be known, for a fact is; see --assume-fact",

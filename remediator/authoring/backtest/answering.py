@@ -35,6 +35,11 @@ class AnswersThePast(Protocol):
         """Return the answer, and before when it is the same; None when it can't be known."""
         ...
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it could not be asked, if that is so."""
+        ...
+
 
 class Answering:
     """Answers queries, each from the best source that knows, and counts which that was."""
@@ -67,6 +72,11 @@ class Answering:
     def queries(self) -> Mapping[str, Mapping[AnswerKind, int]]:
         """The queries, and where their answers came from; the first many of them."""
         return self._queries
+
+    @property
+    def trouble(self) -> str | None:
+        """Why Prometheus could not be asked, if that is so."""
+        return self._past.trouble if self._past is not None else None
 
     def _answer(self, query: Query, episode: OpenEpisode, now: datetime) -> tuple[Answer, datetime | None]:
         if episode.recorded is not None:

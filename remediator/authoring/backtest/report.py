@@ -162,6 +162,7 @@ def _worst_hour(tally: Tally) -> Json | None:
 def _answers(answering: Answering) -> Json:
     return {
         "counts": _counts(answering.counts),
+        "trouble": answering.trouble,
         "queries": [
             {"query": query, "answers": _counts(kinds)} for query, kinds in sorted(answering.queries.items())
         ],

@@ -85,6 +85,8 @@ class MadeUp:
 class Scripted:
     """Prometheus's past from a script: by query, the times from which an answer is good."""
 
+    trouble = None
+
     def __init__(self, script: Mapping[str, Sequence[tuple[float, Answer]]]) -> None:
         self._script = {
             query: ([START + timedelta(seconds=at) for at, _ in points], [answer for _, answer in points])
