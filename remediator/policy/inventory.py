@@ -18,6 +18,7 @@ def entries(settings: Settings, section: str) -> Collection[str] | None:
         "docker": None if docker is None else docker.containers,
         "docker.exec": (docker.exec or None) if docker is not None else None,
         "docker.update": (docker.update or None) if docker is not None else None,
+        "docker.probes": (docker.probes or None) if docker is not None else None,
         "docker.networks": (docker.networks or None) if docker is not None else None,
         # An opt-in: without it, options that recreate containers are not configured.
         "docker.recreate": docker.containers if docker is not None and docker.recreate else None,

@@ -16,6 +16,7 @@ from remediator.demo.rules_copy import policy_copy
 from remediator.errors import Severity
 from remediator.guards.catalog import configurable_guards
 from remediator.policy.catalog import Catalog
+from remediator.policy.inventory import entries
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_policies
 from remediator.settings_file import load_settings
@@ -157,3 +158,18 @@ def test_the_demo_needs_nothing_that_a_fresh_machine_lacks() -> None:
     assert settings.fly is None
     assert settings.commands is not None
     assert {command.argv[0] for command in settings.commands.values()} == {"python"}
+
+
+async def test_every_section_that_an_action_names_is_known_to_the_loader() -> None:
+    settings = load_settings(None)
+    clients = ActionClients.of(settings, ProcessRunner())
+    actions = build_actions(settings, clients, SystemClock())
+    await clients.close()
+    sections = set()
+    for action in actions.values():
+        for field in action.params.model_fields.values():
+            text = repr(field.annotation) + repr(field.metadata)
+            sections |= set(re.findall(r"Inventory\(section='([a-z._]+)'", text))
+    assert {"docker.probes", "docker.recreate", "fly", "nginx"} <= sections
+    for section in sections:
+        assert entries(settings, section) is None or section == "sources"
