@@ -20,6 +20,7 @@ import yaml
 from remediator.errors import ConfigError, Problem, Severity
 
 MAX_CHARACTERS = 1_000_000
+_MAX_BYTES = 4 * MAX_CHARACTERS + 4
 MAX_ALIASES = 16
 MAX_NODES = 20_000
 MAX_DEPTH = 40
@@ -100,11 +101,15 @@ def read_yaml_file(path: Path, name: str | None = None) -> YamlSource:
     """
     file = name or str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:
+            # No further than tells that it is too long: it may be anything.
+            text = stream.read(_MAX_BYTES).decode("utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError([Problem(file, 0, 0, f"can't be read ({reason})", "check the path")]) from None
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        if error.end == _MAX_BYTES:
+            raise ConfigError([_too_long(file)]) from None
         raise ConfigError([Problem(file, 0, 0, "is not UTF-8 text", "save it as UTF-8")]) from None
     return read_yaml(file, text)
 
@@ -130,8 +135,7 @@ def compose_yaml(file: str, text: str) -> yaml.Node | None:
         ConfigError: when it is no YAML, or too large.
     """
     if len(text) > MAX_CHARACTERS:
-        problem = Problem(file, 0, 0, f"is longer than {MAX_CHARACTERS} characters", "split or shorten it")
-        raise ConfigError([problem])
+        raise ConfigError([_too_long(file)])
     try:
         _check_size(file, text)
         root: yaml.Node | None = yaml.compose(text, _CoreLoader)
@@ -140,6 +144,10 @@ def compose_yaml(file: str, text: str) -> yaml.Node | None:
     except UnicodeEncodeError:
         raise ConfigError([Problem(file, 0, 0, "holds half a character", "save it as UTF-8")]) from None
     return root
+
+
+def _too_long(file: str) -> Problem:
+    return Problem(file, 0, 0, f"is longer than {MAX_CHARACTERS} characters", "split or shorten it")
 
 
 def _check_size(file: str, text: str) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from remediator.errors import ConfigError, Problem, Severity
+from remediator.errors import Problem, Severity
 from remediator.policy.catalog import Catalog
+from remediator.policy.checking import PLAIN_SECRET
 from remediator.policy.loaded import LoadedPolicy
-from remediator.policy.loader import load_policies, load_policy
+from remediator.policy.loader import files_in, read_policies
 from remediator.settings import Settings
-from remediator.yaml_source import read_yaml_file, render_problem
+from remediator.yaml_source import render_problem
 
 
 class CheckFormat(StrEnum):
@@ -39,38 +39,28 @@ class Checked:
         return all(problem.severity is not Severity.ERROR for problem in self.problems)
 
 
-def check_policies(paths: Sequence[Path], catalog: Catalog, settings: Settings, *, now: datetime) -> Checked:
+def check_policies(paths: Sequence[Path], catalog: Catalog, settings: Settings) -> Checked:
     """Check files, and all policies of folders, as the server would load them."""
-    policies: dict[str, LoadedPolicy] = {}
-    problems: list[Problem] = []
+    files: dict[Path, None] = {}
+    empty: list[Problem] = []
     for path in paths:
-        try:
-            if path.is_dir():
-                loaded = load_policies(path, catalog, settings, now=now)
-                found: Mapping[str, LoadedPolicy] = loaded.policies
-                problems += loaded.warnings
-            else:
-                policy, of_file = load_policy(read_yaml_file(path), catalog, settings)
-                found = {policy.name: policy} if policy else {}
-                problems += of_file
-        except ConfigError as error:
-            problems += error.problems
-            continue
-        for name, policy in found.items():
-            if name in policies and policies[name].file != policy.file:
-                what = f"policy {name!r} is already in {policies[name].file}"
-                problems.append(Problem(policy.file, 1, 1, what, "give each policy its own name"))
-        policies |= found
-    return Checked(policies, tuple(dict.fromkeys(problems)))
+        found = files_in(path) if path.is_dir() else [path]
+        if not found:
+            fix = "name a folder that holds *.yaml or *.yml"
+            empty.append(Problem(str(path), 0, 0, "holds no policies", fix, Severity.WARNING))
+        files |= dict.fromkeys(found)
+    read = read_policies(files, catalog, settings)
+    return Checked(read.policies, (*empty, *dict.fromkeys(read.problems)))
 
 
-def write_problems(problems: Iterable[Problem], style: CheckFormat) -> str:
+def write_problems(problems: Collection[Problem], style: CheckFormat) -> str:
     """Write problems down; empty when there are none, but for JSON."""
     if style is CheckFormat.JSON:
         return json.dumps([asdict(problem) for problem in problems], indent=2)
     if style is CheckFormat.GITHUB:
         return "\n".join(_github(problem) for problem in problems)
-    return "\n\n".join(render_problem(problem, _text_of(problem.file)) for problem in problems)
+    texts = _texts(problems)
+    return "\n\n".join(render_problem(problem, texts[problem.file]) for problem in problems)
 
 
 def summary(checked: Checked) -> str:
@@ -85,6 +75,19 @@ def summary(checked: Checked) -> str:
 
 def _count(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or f'{one}s'}"
+
+
+def _texts(problems: Collection[Problem]) -> Mapping[str, str]:
+    """Return the text of each file, without what was found to be a secret: a log is read by others."""
+    texts = {problem.file: [""] for problem in problems}
+    # Where no line is known, there is none to show, and the file may be anything.
+    for file in {problem.file for problem in problems if problem.line}:
+        texts[file] = _text_of(file).split("\n")
+    for problem in sorted(problems, key=lambda problem: problem.column, reverse=True):
+        lines = texts[problem.file]
+        if problem.what.startswith(PLAIN_SECRET) and 1 <= problem.line <= len(lines):
+            lines[problem.line - 1] = lines[problem.line - 1][: problem.column - 1] + "***"
+    return {file: "\n".join(lines) for file, lines in texts.items()}
 
 
 def _text_of(file: str) -> str:

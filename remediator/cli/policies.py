@@ -31,9 +31,7 @@ def check_files(
     """Check policies against the schema and the configuration's inventory."""
     workspace = open_workspace(config)
     style = CheckFormat.JSON if as_json else style
-    checked = check_policies(
-        paths or [workspace.policies], workspace.catalog, workspace.settings, now=workspace.now
-    )
+    checked = check_policies(paths or [workspace.policies], workspace.catalog, workspace.settings)
     written = lines(write_problems(checked.problems, style))
     if style is CheckFormat.TEXT:
         if written:

@@ -13,6 +13,7 @@ from remediator.actions.base import Action, Inventory
 from remediator.extensions import NO_EXTENSIONS, Extensions
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
+from remediator.guards.doubts import doubts
 from remediator.guards.evaluate import GuardUse, history_window
 from remediator.policy.calendar import Calendar
 from remediator.policy.catalog import Catalog, marked_values
@@ -55,7 +56,7 @@ def capabilities_of(
 def catalog_of(capabilities: Capabilities, calendar: Calendar | None = None) -> Catalog:
     """Return what the loader checks policies against."""
     guards = {name: guard.params for name, guard in capabilities.guards.items()}
-    return Catalog(guards=guards, actions=capabilities.actions, calendar=calendar)
+    return Catalog(guards=guards, actions=capabilities.actions, calendar=calendar, examine=doubts)
 
 
 def guard_names(capabilities: Capabilities) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from remediator.policy.calendar import Calendar
+from remediator.policy.doubts import Examine
 
 Path = tuple[str | int, ...]
 """Keys and positions that lead into JSON data."""
@@ -85,6 +86,8 @@ class Catalog:
     actions: Mapping[str, ActionInfo]
     calendar: Calendar | None = None
     """Reads cron expressions; without it, they are not looked into."""
+    examine: Examine | None = None
+    """Finds guards that can never pass; without it, they are not looked at together."""
 
 
 def marked_values(model: type[BaseModel], data: Any, mark: type[M]) -> Iterator[tuple[Path, M, Any]]:

@@ -19,11 +19,15 @@ from remediator.policy.expressions import (
 )
 from remediator.policy.inventory import entries
 from remediator.policy.loose_values import loose_values
+from remediator.policy.plain_secrets import forms_in
 from remediator.policy.promql import PromQL, PromQLError, compile_promql
 from remediator.policy.reads import Read
 from remediator.settings import Settings
 from remediator.validation_problems import suggestion
 from remediator.yaml_source import NodePath, YamlSource
+
+PLAIN_SECRET = "looks like a secret in plain text"
+SECRET_FIX = "write a reference, env:NAME or file:/path, and replace the secret: others have read it by now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class Checking:
     templates: dict[str, Template] = field(default_factory=dict)
     queries: dict[str, PromQL] = field(default_factory=dict)
     incomplete: bool = False
+    _absent: set[str] = field(default_factory=set)
 
     def error(self, path: NodePath, what: str, fix: str, *, at_key: bool = False) -> None:
         """Note a fault that refuses the policy."""
@@ -96,6 +101,18 @@ class Checking:
             what, _, fix = warning.partition("; ")
             self.warning(path, what, fix)
 
+    def plain_secrets(self) -> None:
+        """Refuse what has the form of a secret, wherever it stands, also in a comment."""
+        for start, _, name in forms_in(self.source.text):
+            line = self.source.text.count("\n", 0, start) + 1
+            column = start - self.source.text.rfind("\n", 0, start)
+            found = Problem(self.source.file, line, column, f"{PLAIN_SECRET}: it is {name}", SECRET_FIX)
+            self.problems.append(found)
+
+    def secret(self, path: NodePath) -> None:
+        """Refuse a text that stands where a secret would."""
+        self.error(path, PLAIN_SECRET, SECRET_FIX)
+
     def loose(self, path: NodePath, model: type[BaseModel], data: Any) -> None:
         """Refuse values of another type than `model` names, where nothing else has refused them."""
         told = {(problem.line, problem.column) for problem in self.problems}
@@ -110,8 +127,11 @@ class Checking:
         """Check a name in the inventory; return the section when it is absent as a whole."""
         names = entries(self.settings, section)
         if names is None:
-            what = f"not_configured: remediator.yaml has no {section}, so {name!r} can't be reached"
-            self.warning(path, what, f"add {section} to remediator.yaml, or leave it for another site")
+            # One for each section: what stands here for another site would drown the rest.
+            if section not in self._absent:
+                self._absent.add(section)
+                what = f"not_configured: remediator.yaml has no {section}, so {name!r} can't be reached"
+                self.warning(path, what, f"add {section} to remediator.yaml, or leave it for another site")
             return section
         if name not in names:
             fix = suggestion(name, tuple(names), "entries")

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from remediator.policy.checking import Checking, Known
+from remediator.policy.matchers import Matcher
 from remediator.policy.model import Approval, Option, Policy, Revert, Step, Verify
+from remediator.policy.option_checks import check_reach
+from remediator.policy.query_checks import check_condition
+from remediator.policy.links import link_fault
 from remediator.policy.telling import DECISION_ENTRIES, RUN_ENTRIES, Escalation
 from remediator.policy.uses import CheckedUse, check_use
 from remediator.policy.verify_checks import check_one
@@ -15,8 +19,11 @@ from remediator.yaml_source import NodePath
 _NOTHING_YET = Known()
 
 
-def check_document(checking: Checking, policy: Policy) -> dict[str, str]:
-    """Run every check; return the options that are unavailable, each with the section it lacks."""
+def check_document(checking: Checking, policy: Policy, matchers: Sequence[Matcher]) -> dict[str, str]:
+    """Run every check; return the options that are unavailable, each with the section it lacks.
+
+    `matchers` are the policy's own, as far as they can be read.
+    """
     facts = [fact.fact for fact in policy.diagnose]
     checking.template(("target",), policy.target, _NOTHING_YET)
     _check_facts(checking, policy)
@@ -30,6 +37,7 @@ def check_document(checking: Checking, policy: Policy) -> dict[str, str]:
     _check_escalations(checking, policy, facts)
     _check_news(checking, policy)
     _check_schedule(checking, policy)
+    check_reach(checking, policy, matchers, unavailable)
     return unavailable
 
 
@@ -138,7 +146,8 @@ def _check_trigger(checking: Checking, path: NodePath, escalation: Escalation, f
         known = Known(facts=facts, run=RUN_ENTRIES, decision=DECISION_ENTRIES)
         checking.expression((*path, "when"), escalation.when, known)
     if escalation.promql is not None:
-        checking.query((*path, "promql"), escalation.promql, _NOTHING_YET)
+        promql = escalation.promql
+        check_condition(checking, (*path, "promql"), promql, _NOTHING_YET, never="nobody is ever told")
     elif escalation.hold is not None:
         checking.error((*path, "hold"), "hold is for promql only", "remove it", at_key=True)
 
@@ -146,6 +155,11 @@ def _check_trigger(checking: Checking, path: NodePath, escalation: Escalation, f
 def _check_news(checking: Checking, policy: Policy) -> None:
     for at, notify in enumerate(policy.notify):
         checking.entry(("notify", at, "channel"), "channels", notify.channel)
+    for at, link in enumerate(policy.links):
+        fault = link_fault(link.url)
+        if fault is not None:
+            what, _, fix = fault.partition("; ")
+            checking.error(("links", at, "url"), what, fix or "correct it")
     for key in ("owner", "runbook_url"):
         if not getattr(policy, key):
             fix = f"add {key}:, which reports and escalations show"

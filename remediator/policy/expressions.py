@@ -128,6 +128,23 @@ class Template:
         return text
 
 
+def parse_expression(source: str) -> nodes.Expr:
+    """Return an expression's tree, checked for what is not allowed.
+
+    Raises:
+        ExpressionError: with what is wrong and what to write instead.
+    """
+    try:
+        parser = Parser(_SANDBOX, source, state="variable")
+        tree = parser.parse_expression()
+        if not parser.stream.eos:
+            raise ExpressionError(f"can't be read from {parser.stream.current.value!r} on; remove or join it")
+        _check(tree)
+    except (TemplateSyntaxError, RecursionError) as error:
+        raise ExpressionError(_syntax(error)) from None
+    return tree
+
+
 # Compiling is a pure function of a policy's text (never of an alert's), so remembering is safe.
 @lru_cache(maxsize=4096)
 def compile_expression(source: str) -> Expression:
@@ -139,11 +156,7 @@ def compile_expression(source: str) -> Expression:
     if is_template(source):
         raise ExpressionError("is an expression, not a template; write it without {{ }}")
     try:
-        parser = Parser(_SANDBOX, source, state="variable")
-        tree = parser.parse_expression()
-        if not parser.stream.eos:
-            raise ExpressionError(f"can't be read from {parser.stream.current.value!r} on; remove or join it")
-        _check(tree)
+        tree = parse_expression(source)
         # Compiling folds constants into the tree, so what it reads is looked at before.
         read, wanted = reads(tree), needed(tree)
         # A template that does nothing but set `result`, as Jinja's own compile_expression does.

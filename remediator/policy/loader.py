@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from remediator.content_hash import content_hash
 from remediator.errors import ConfigError, Problem, Severity
-from remediator.policy.catalog import Catalog, marked_values
-from remediator.policy.checking import Checking, Known
-from remediator.policy.document_checks import check_approvers, check_document
-from remediator.policy.expressions import is_template
+from remediator.policy.catalog import Catalog
+from remediator.policy.checking import Checking
+from remediator.policy.document_checks import check_document
+from remediator.policy.guard_checks import check_guards
 from remediator.policy.index import MatcherIndex
-from remediator.policy.loaded import LoadedGuard, LoadedPolicy, PolicySet
+from remediator.policy.loaded import LoadedPolicy, PolicySet
+from remediator.policy.matcher_logic import contradiction
 from remediator.policy.matchers import Matcher, MatcherError, parse_matchers
-from remediator.policy.model import Approval, Policy
-from remediator.policy.promql import PromQLField
+from remediator.policy.model import Policy
+from remediator.policy.overlaps import overlaps
 from remediator.policy.pruning import without_faults
 from remediator.policy.shared_checks import with_shared_checks
-from remediator.policy.uses import check_names, check_secrets, check_strings, strings
 from remediator.settings import Settings
-from remediator.validation_problems import problems_from_validation, suggestion
-from remediator.yaml_source import NodePath, YamlSource, read_yaml_file
+from remediator.validation_problems import problems_from_validation
+from remediator.yaml_source import YamlSource, read_yaml_file
 
 
 def load_policies(folder: Path, catalog: Catalog, settings: Settings, *, now: datetime) -> PolicySet:
@@ -37,11 +38,39 @@ def load_policies(folder: Path, catalog: Catalog, settings: Settings, *, now: da
     if not folder.is_dir():
         problem = Problem(str(folder), 0, 0, "is not a folder", "set policies: in remediator.yaml to one")
         raise ConfigError([problem])
+    found = read_policies(files_in(folder), catalog, settings)
+    policies = found.policies
+    if errors_of(found.problems):
+        raise ConfigError(found.problems)
+    index = MatcherIndex(
+        {
+            name: (policy.document.priority, policy.matchers)
+            for name, policy in policies.items()
+            if policy.document.schedule is None
+        }
+    )
+    return PolicySet(policies, index, tuple(found.problems), loaded_at=now)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPolicies:
+    """What files hold: the policies without an error by name, and every problem of all."""
+
+    policies: Mapping[str, LoadedPolicy]
+    problems: Sequence[Problem]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the policy files directly in a folder, by name."""
+    return [path for path in sorted(folder.iterdir()) if path.suffix in (".yaml", ".yml") and path.is_file()]
+
+
+def read_policies(paths: Iterable[Path], catalog: Catalog, settings: Settings) -> ReadPolicies:
+    """Read policy files, and look at each and at all together."""
     policies: dict[str, LoadedPolicy] = {}
+    sources: dict[str, YamlSource] = {}
     problems: list[Problem] = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix not in (".yaml", ".yml") or not path.is_file():
-            continue
+    for path in paths:
         try:
             source = read_yaml_file(path)
         except ConfigError as error:
@@ -55,17 +84,9 @@ def load_policies(folder: Path, catalog: Catalog, settings: Settings, *, now: da
             what = f"policy {policy.name!r} is already in {policies[policy.name].file}"
             problems.append(source.problem(("policy",), what, "give each policy its own name"))
         else:
-            policies[policy.name] = policy
-    if _errors(problems):
-        raise ConfigError(problems)
-    index = MatcherIndex(
-        {
-            name: (policy.document.priority, policy.matchers)
-            for name, policy in policies.items()
-            if policy.document.schedule is None
-        }
-    )
-    return PolicySet(policies, index, tuple(problems), loaded_at=now)
+            policies[policy.name], sources[policy.name] = policy, source
+    problems += overlaps(policies, sources, catalog)
+    return ReadPolicies(policies, problems)
 
 
 def load_policy(
@@ -73,7 +94,7 @@ def load_policy(
 ) -> tuple[LoadedPolicy | None, list[Problem]]:
     """Load one policy, with all that is wrong with it; None when anything of that is an error."""
     policy, problems = _load(source, catalog, settings)
-    return (None if _errors(problems) else policy), problems
+    return (None if errors_of(problems) else policy), problems
 
 
 def load_document(document: Any, file: str, catalog: Catalog, settings: Settings) -> LoadedPolicy:
@@ -88,11 +109,12 @@ def load_document(document: Any, file: str, catalog: Catalog, settings: Settings
     source = YamlSource(file, "", document, {(): (0, 0)}, {})
     policy, problems = _load(source, catalog, settings)
     if policy is None:
-        raise ConfigError(_errors(problems))
+        raise ConfigError(errors_of(problems))
     return policy
 
 
-def _errors(problems: Sequence[Problem]) -> list[Problem]:
+def errors_of(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems that refuse a policy."""
     return [problem for problem in problems if problem.severity is Severity.ERROR]
 
 
@@ -100,12 +122,13 @@ def _load(
     source: YamlSource, catalog: Catalog, settings: Settings
 ) -> tuple[LoadedPolicy | None, list[Problem]]:
     checking = Checking(source, catalog, settings)
+    checking.plain_secrets()
     document = _document(checking)
     if document is None:
         return None, checking.problems
     matchers = _matchers(checking, document)
-    guards = _guards(checking, document)
-    unavailable = check_document(checking, document)
+    guards = check_guards(checking, document, matchers)
+    unavailable = check_document(checking, document, matchers)
     _warn_of_prometheus(checking)
     checking.problems.sort(key=lambda problem: (problem.line, problem.column))
     if checking.incomplete:
@@ -142,85 +165,35 @@ def _document(checking: Checking) -> Policy | None:
     rest = without_faults(checking.source)
     if rest is not None:
         beside = Checking(checking.source, checking.catalog, checking.settings)
-        _matchers(beside, rest)
-        _guards(beside, rest)
-        check_document(beside, rest)
-        checking.problems += [found for found in _errors(beside.problems) if found not in checking.problems]
+        matchers = _matchers(beside, rest)
+        check_guards(beside, rest, matchers)
+        check_document(beside, rest, matchers)
+        checking.problems += [found for found in errors_of(beside.problems) if found not in checking.problems]
     checking.problems.sort(key=lambda problem: (problem.line, problem.column))
     return None
 
 
 def _matchers(checking: Checking, document: Policy) -> tuple[Matcher, ...]:
     found: list[Matcher] = []
+    places: list[int] = []
     for at, text in enumerate(document.match):
         try:
             # As in Alertmanager's own configuration, one entry may hold several, separated by commas.
             matchers = parse_matchers(text)
             found += matchers
+            places += [at] * len(matchers)
         except MatcherError as error:
             what, _, fix = str(error).partition("; ")
             checking.broken(("match", at), what, fix)
             continue
         if not matchers:
             checking.broken(("match", at), "holds no matcher", 'write one like severity =~ "critical|P1"')
+    clash = contradiction(found)
+    if clash is not None:
+        first, second = clash
+        what = f"{second} and {first} can't both hold, so no alert matches"
+        checking.error(("match", places[found.index(second)]), what, "remove one of the two")
     return tuple(found)
-
-
-def _guards(checking: Checking, document: Policy) -> tuple[LoadedGuard, ...]:
-    found = [_guard(checking, at, use) for at, use in enumerate(document.guards)]
-    guards = tuple(guard for guard in found if guard is not None)
-    for guard in guards:
-        if isinstance(guard.params, Approval):
-            check_approvers(checking, ("guards", guard.index, guard.name), guard.params)
-    asks = any("approval" in use for use in document.guards)
-    for guard in guards:
-        if getattr(guard.params, "otherwise", None) == "approval" and not asks:
-            path: NodePath = ("guards", guard.index, guard.name, "otherwise")
-            fix = "add an approval guard that says from whom"
-            checking.error(path, "asks for approval outside the window, but names no approvers", fix)
-    return guards
-
-
-def _guard(checking: Checking, at: int, use: Mapping[str, Any]) -> LoadedGuard | None:
-    ((name, value),) = use.items()
-    path: NodePath = ("guards", at, name)
-    model = checking.catalog.guards.get(name)
-    if model is None:
-        what, fix = f"no guard is called {name!r}", suggestion(name, tuple(checking.catalog.guards), "guards")
-        checking.problems.append(checking.source.problem(path, what, fix, at_key=True))
-        checking.incomplete = True
-        return None
-    data = {} if value is None else value
-    if isinstance(data, dict):
-        check_names(checking, path, model, data)
-        check_strings(checking, path, model, data, Known())
-        check_secrets(checking, path, data)
-        _refuse_templates(checking, path, model, data)
-    try:
-        guard = LoadedGuard(name, model.model_validate(data), at)
-    except ValidationError as error:
-        templates = [
-            fault["loc"]
-            for fault in error.errors(include_url=False)
-            if isinstance(fault["input"], str) and is_template(fault["input"])
-        ]
-        checking.problems += problems_from_validation(
-            checking.source, error, model, prefix=path, leave_out=templates
-        )
-        checking.incomplete = True
-        guard = None
-    checking.loose(path, model, data)
-    return guard
-
-
-def _refuse_templates(
-    checking: Checking, path: NodePath, model: type[BaseModel], data: Mapping[str, Any]
-) -> None:
-    queries = {inner for inner, _, _ in marked_values(model, data, PromQLField)}
-    for inner, text in strings(data):
-        if is_template(text) and inner not in queries:
-            fix = "write the value itself; of a guard, only a query holds templates"
-            checking.error((*path, *inner), "holds a template where none is rendered", fix)
 
 
 def _warn_of_prometheus(checking: Checking) -> None:

@@ -6,7 +6,6 @@ is rendered there is escaped, so that no label can change what is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any
@@ -16,14 +15,13 @@ from pydantic import AfterValidator, Field
 
 from remediator.errors import RemediatorError
 from remediator.policy.expressions import ExpressionError, Scope, Template, is_template, split_template
+from remediator.policy.promql_mistakes import nodes_of, promql_warnings
 from remediator.policy.reads import Read
 
 MAX_LENGTH_CHARS = 4000
 # What an escaped value has to survive: it comes back whole only from a double-quoted string.
 _PROBE = "remediator\"\\\n`'"
 _EQUALITY = (promql.MatchOp.Equal, promql.MatchOp.NotEqual)
-_RATES = ("rate", "irate", "increase", "delta", "idelta")
-_COMPARISONS = ("==", "!=", ">", "<", ">=", "<=")
 
 
 class PromQLError(RemediatorError):
@@ -94,67 +92,6 @@ def check_promql(text: str) -> str | None:
     return None
 
 
-def promql_warnings(text: str) -> list[str]:
-    """Name known mistakes that a valid query can hold: each says what it does and what to do."""
-    found: list[str] = []
-    for node in _nodes(promql.parse(text)):
-        if isinstance(node, promql.Call) and node.func.name == "histogram_quantile":
-            found += _quantile_warnings(node)
-        elif isinstance(node, promql.BinaryExpr):
-            found += _ratio_warnings(node) + _counter_warnings(node)
-    return found
-
-
-def _quantile_warnings(call: Any) -> list[str]:
-    rated = {
-        id_
-        for node in _nodes(call.args[1])
-        if isinstance(node, promql.Call) and node.func.name in _RATES
-        for id_ in (str(inner) for inner in _nodes(node) if isinstance(inner, promql.VectorSelector))
-    }
-    return [
-        f"histogram_quantile over {node.name} looks at all time since the start; write rate({node.name}[5m])"
-        for node in _nodes(call.args[1])
-        if isinstance(node, promql.VectorSelector)
-        and (node.name or "").endswith("_bucket")
-        and str(node) not in rated
-    ]
-
-
-def _ratio_warnings(node: Any) -> list[str]:
-    sides = (_bare(node.lhs), _bare(node.rhs))
-    if str(node.op) != "/" or not all(
-        isinstance(side, promql.Call) and side.func.name in _RATES for side in sides
-    ):
-        return []
-    return [
-        "a ratio of rates without aggregation pairs only series with the same labels; "
-        "write sum(rate(…)) / sum(rate(…))"
-    ]
-
-
-def _counter_warnings(node: Any) -> list[str]:
-    if str(node.op) not in _COMPARISONS:
-        return []
-    return [
-        f"{side.name} is a counter and only grows; compare rate({side.name}[5m]) or increase(…)"
-        for side in (_bare(node.lhs), _bare(node.rhs))
-        if isinstance(side, promql.VectorSelector) and (side.name or "").endswith("_total")
-    ]
-
-
-def _bare(node: Any) -> Any:
-    while isinstance(node, promql.ParenExpr):
-        node = node.expr
-    return node
-
-
-def _nodes(tree: Any) -> Iterator[Any]:
-    found: list[Any] = []
-    promql.walk(tree, found.append)
-    yield from found
-
-
 def _escape(value: str) -> str:
     text = value.encode("utf-8", "replace").decode("utf-8")
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -174,7 +111,7 @@ def _check_places(parts: tuple[str | Template, ...]) -> None:
     else:
         found = sum(
             matcher.value.count(_PROBE)
-            for node in _nodes(tree)
+            for node in nodes_of(tree)
             if isinstance(node, promql.VectorSelector)
             for matcher in _matchers(node)
             if matcher.op in _EQUALITY and matcher.name != "__name__"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +12,10 @@ from remediator.policy.catalog import ActionInfo, Inventory, marked_values
 from remediator.policy.checking import Checking, Known
 from remediator.policy.expressions import is_template
 from remediator.policy.model import ActionUse
+from remediator.policy.plain_secrets import forms_in, is_plain_secret
 from remediator.policy.promql import PromQLField, check_promql
-from remediator.secret_refs import is_secret_ref
 from remediator.validation_problems import problems_from_validation, suggestion
 from remediator.yaml_source import NodePath
-
-_SECRET_KEY = re.compile(
-    r"(?:^|[_-])(?:token|password|passwd|secret|api[_-]?key|private[_-]?key|authorization|credentials?)$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +113,10 @@ def check_strings(
 
 
 def check_secrets(checking: Checking, path: NodePath, params: Mapping[str, Any]) -> None:
-    """Refuse literal text where a secret would stand."""
+    """Refuse literal text where a secret would stand, unless its form has given it away already."""
     for inner, text in strings(params):
-        named = any(isinstance(part, str) and _SECRET_KEY.search(part) for part in inner)
-        if named and text and not is_secret_ref(text) and not is_template(text):
-            checking.error(
-                (*path, *inner), "looks like a secret in plain text", "write a reference, env:NAME"
-            )
+        if is_plain_secret(inner, text) and not any(forms_in(text)):
+            checking.secret((*path, *inner))
 
 
 def strings(value: Any, path: NodePath = ()) -> Iterator[tuple[NodePath, str]]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from remediator.policy.checking import Checking, Known
 from remediator.policy.model import Check
+from remediator.policy.query_checks import check_condition
 from remediator.policy.shared_checks import as_check
 from remediator.policy.uses import check_use
 from remediator.validation_problems import suggestion
@@ -17,7 +18,14 @@ def check_one(checking: Checking, path: NodePath, check: Check, known: Known) ->
     if check.check is not None:
         return _check_shared(checking, path, check.check, known)
     if check.promql is not None:
-        checking.query((*path, "promql"), check.promql, known)
+        check_condition(
+            checking,
+            (*path, "promql"),
+            check.promql,
+            known,
+            never="the verification always fails",
+            refuse=True,
+        )
         return None
     if check.http is not None:
         checking.template((*path, "http", "path"), check.http.path, known)

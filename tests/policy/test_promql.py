@@ -14,7 +14,6 @@ from remediator.policy.promql import (
     PromQLSource,
     check_promql,
     compile_promql,
-    promql_warnings,
 )
 
 
@@ -98,37 +97,6 @@ def test_a_hostile_value_stays_one_label_value(value: str) -> None:
         ("job", f"a {value} b"),
         ("z", "1"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "warning"),
-    [
-        ("histogram_quantile(0.9, x_bucket) > 1", "write rate(x_bucket[5m])"),
-        ("histogram_quantile(0.9, sum by (le) (x_bucket)) > 1", "write rate(x_bucket[5m])"),
-        ("rate(a[5m]) / rate(b[5m]) > 1", "without aggregation"),
-        ("(rate(a[5m])) / increase(b[5m])", "without aggregation"),
-        ("x_total > 5", "x_total is a counter"),
-        ('5 < x_total{a="b"}', "x_total is a counter"),
-    ],
-)
-def test_silent_mistakes_are_warned_about(text: str, warning: str) -> None:
-    (found,) = promql_warnings(text)
-    assert warning in found
-    assert compile_promql(text).warnings == (found,)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m]))) > 1",
-        "histogram_quantile(0.9, rate(native[5m]))",
-        "sum(rate(a[5m])) / sum(rate(b[5m]))",
-        "increase(x_total[5m]) > 5",
-        "up == 0",
-    ],
-)
-def test_sound_queries_are_not(text: str) -> None:
-    assert promql_warnings(text) == []
 
 
 class Asks(BaseModel):
