@@ -11,7 +11,9 @@ from remediator.settings import Role
 from remediator.web.api_description import describe
 from remediator.web.auth import Authenticator, same_origin, secured
 from remediator.web.connections import Connections
-from remediator.web.keys import API_DESCRIPTION, BODY_BUDGET, CONNECTIONS, SERVICES
+from remediator.web.event_feed import EventFeed
+from remediator.web.event_streams import EventStreams
+from remediator.web.keys import API_DESCRIPTION, BODY_BUDGET, CONNECTIONS, EVENT_FEED, EVENT_STREAMS, SERVICES
 from remediator.web.openapi import openapi_document
 from remediator.web.parting import parting
 from remediator.web.problems import problems
@@ -37,6 +39,9 @@ def build_app(services: Services) -> web.Application:
         write_timeout=server.body_timeout,
     )
     app[API_DESCRIPTION] = describe(openapi_document(ROUTES, version=version("remediator")))
+    app[EVENT_FEED] = EventFeed(services.store)
+    app[EVENT_STREAMS] = EventStreams()
+    app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_name_no_versions)
     authenticator = Authenticator(services.settings.tokens)
     for route in ROUTES:
@@ -60,6 +65,10 @@ def _connection_limit() -> int:
     # The other half of the file descriptors is for the store, subprocesses and outgoing calls.
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MOST_CONNECTIONS if descriptors < 0 else min(_MOST_CONNECTIONS, descriptors // 2)
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[EVENT_FEED].close()
 
 
 async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:

@@ -99,8 +99,7 @@ def _operation(route: Route, operation: Operation, schemas: Schemas) -> dict[str
     parameters = [_path_parameter(name) for name in path_parameters]
     if operation.query is not None:
         parameters += _query_parameters(schemas[operation.query, "validation"])
-    if operation.etag:
-        parameters.append(_header("If-None-Match", "An ETag that is known; 304 if it is still so."))
+    parameters += [_header(name, meaning) for name, meaning in operation.headers.items()]
     if parameters:
         found["parameters"] = parameters
     if operation.body is not None:

@@ -36,8 +36,10 @@ class Operation:
     body: type[BaseModel] | None = None
     done: HTTPStatus = HTTPStatus.OK
     media_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Request headers that mean something here, with what."""
     etag: bool = False
-    """Whether the answer has an ETag, and If-None-Match may get 304 instead."""
+    """Whether the answer has an ETag, and may be 304 without a body."""
     refusals: tuple[HTTPStatus, ...] = ()
     other_answers: Mapping[HTTPStatus, type[BaseModel]] = field(default_factory=dict)
     """What comes with statuses that are neither `done` nor a problem."""

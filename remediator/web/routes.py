@@ -15,6 +15,7 @@ from remediator.web import (
     audit,
     decisions,
     episodes,
+    events,
     health,
     holds,
     leases,
@@ -165,7 +166,12 @@ ROUTES = (
         f"{_API}/policies",
         policies.list_policies,
         Role.VIEWER,
-        Operation(query=policies.PoliciesQuery, answer=PoliciesOutput, etag=True),
+        Operation(
+            query=policies.PoliciesQuery,
+            headers={"If-None-Match": "An ETag that is known: 304 while nothing changed."},
+            answer=PoliciesOutput,
+            etag=True,
+        ),
     ),
     Route(
         POST,
@@ -187,6 +193,18 @@ ROUTES = (
         audit.list_audit,
         Role.VIEWER,
         Operation(query=audit.AuditQuery, answer=Page[AuditOutput]),
+    ),
+    Route(
+        GET,
+        f"{_API}/events",
+        events.stream_events,
+        Role.VIEWER,
+        Operation(
+            query=events.EventsQuery,
+            headers={"Last-Event-ID": "The id of the last event that is known."},
+            answer=events.EventOutput,
+            media_type=api.EVENT_STREAM,
+        ),
     ),
     Route(
         GET,

@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
-from remediator.web import audit, decisions, episodes, holds, inputs, leases, policies, runs
+from remediator.web import audit, decisions, episodes, events, holds, inputs, leases, policies, runs
 from remediator.web.inputs import Input
 from remediator.web.openapi import openapi_document
 from remediator.web.paging import PageQuery, Query, TimedQuery
@@ -36,7 +36,9 @@ def test_every_route_of_the_api_is_described() -> None:
         assert (route.operation is not None) is documented, route.path
 
 
-@pytest.mark.parametrize("module", [audit, decisions, episodes, holds, leases, policies, runs, inputs])
+@pytest.mark.parametrize(
+    "module", [audit, decisions, episodes, events, holds, leases, policies, runs, inputs]
+)
 def test_every_model_that_reads_requests_is_described(module: ModuleType) -> None:
     described: set[type[BaseModel] | None] = {route.operation.query for route in ROUTES if route.operation}
     described |= {route.operation.body for route in ROUTES if route.operation}

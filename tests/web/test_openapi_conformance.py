@@ -27,6 +27,10 @@ DOCUMENT = openapi_document(ROUTES, version="0")
 def _cases() -> Iterator[Any]:
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
+            if any(
+                "text/event-stream" in answer.get("content", ()) for answer in operation["responses"].values()
+            ):
+                continue  # never ends
             yield pytest.param(path, method, GenerationMode.POSITIVE, id=f"{method} {path}")
             # Where nothing is taken, nothing can be wrong.
             if "parameters" in operation or "requestBody" in operation:
