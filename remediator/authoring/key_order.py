@@ -14,7 +14,8 @@ import yaml
 from pydantic import BaseModel
 
 from remediator.errors import ConfigError
-from remediator.policy.model import Check, Document, Policy, Verify
+from remediator.policy.document import Document
+from remediator.policy.model import Check, Policy, Verify
 from remediator.yaml_source import NodePath, compose_yaml, read_yaml
 
 # What a thing is called comes before what it is, whichever class the field is inherited from.
