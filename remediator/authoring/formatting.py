@@ -78,10 +78,21 @@ def _lay_out(file: str, text: str) -> str:
     layout.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
     try:
-        layout.dump(layout.load(text), out)
+        document = layout.load(text)
+        _keep_anchors(document)
+        layout.dump(document, out)
     except YAMLError as error:
         raise _refusal(file, 1, f"can't be laid out: {str(error)[:200]}", "write it more plainly") from None
     return _without_trailing_space(file, out.getvalue())
+
+
+def _keep_anchors(node: Any) -> None:
+    """Have every anchor written again; by itself the library drops those that no alias refers to."""
+    if getattr(node, "anchor", None) is not None:
+        node.anchor.always_dump = True
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        _keep_anchors(child)
 
 
 def _without_trailing_space(file: str, text: str) -> str:

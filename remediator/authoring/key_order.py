@@ -14,7 +14,6 @@ import yaml
 from pydantic import BaseModel
 
 from remediator.errors import ConfigError
-from remediator.policy.document import Document
 from remediator.policy.model import Check, Policy, Verify
 from remediator.yaml_source import NodePath, compose_yaml, read_yaml
 
@@ -93,7 +92,7 @@ def _fields(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Document):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
 

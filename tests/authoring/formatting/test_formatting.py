@@ -142,6 +142,11 @@ def loaded_hash(text: str) -> str:
             id="folded text and quotes stay",
         ),
         pytest.param(
+            "policy: fix\ntarget: &t 'x'\nverify: &unused\n  promql: &q up\nowner: *t\noptions: &m []\n",
+            "policy: fix\ntarget: &t 'x'\nverify: &unused\n  promql: &q up\nowner: *t\noptions: &m []\n",
+            id="anchors stay, referred to or not",
+        ),
+        pytest.param(
             "policy: fix\noptions:   \n\n", "policy: fix\noptions:\n\n", id="no space at a line's end"
         ),
         pytest.param("a:\n- {c: 1, b: 2}\n", "a:\n  - {c: 1, b: 2}\n", id="other documents keep their order"),
