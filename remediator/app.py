@@ -17,7 +17,7 @@ from remediator.clock import SystemClock
 from remediator.engine.actors import ENGINE, Actor
 from remediator.engine.admission import look_again
 from remediator.engine.assembly import Parts
-from remediator.engine.readiness import Readiness
+from remediator.engine.readiness import Readiness, Unready
 from remediator.errors import RemediatorError
 from remediator.jobs.reload_policies import policies_loaded
 from remediator.jobs.scheduler import Scheduler
@@ -92,7 +92,7 @@ def _look_at_the_chain(settings: Settings, store: SqliteStore, readiness: Readin
             f"Find out who changed it (`remediator audit verify` shows the place) and restore a backup, "
             f"or start with --held: deliveries are then taken and written down, and nothing is done"
         )
-    readiness.set("audit_chain", fault.what)
+    readiness.set(Unready.AUDIT_CHAIN, fault.what)
 
 
 async def _stop_acting(parts: Parts, why: str) -> None:
@@ -144,7 +144,7 @@ async def _run_until(
         await stop.wait()
         _LOG.info("stopping: no new step starts, steps under way may end")
     finally:
-        server.services.readiness.set("draining", "the server is stopping")
+        server.services.readiness.set(Unready.DRAINING, "the server is stopping")
         parts.runner.drain()
         web.drain()
         scheduler.stop()

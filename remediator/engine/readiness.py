@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Unready(StrEnum):
+    """Every reason against being ready that there is."""
+
+    AUDIT_CHAIN = "audit_chain"
+    DRAINING = "draining"
 
 
 class Readiness:
@@ -12,7 +20,7 @@ class Readiness:
         self._reasons: dict[str, str] = {}
         self._notes: dict[str, str] = {}
 
-    def set(self, name: str, why: str | None) -> None:
+    def set(self, name: Unready, why: str | None) -> None:
         """Set or (None) clear a reason against being ready."""
         _put(self._reasons, name, why)
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from remediator.engine.readiness import Readiness
+from remediator.engine.readiness import Readiness, Unready
 from remediator.runs.audit import ChainFault
 
 _LOG = logging.getLogger("remediator.audit")
@@ -32,7 +32,7 @@ class VerifyAudit:
     async def run(self) -> None:
         """Verify from the last checkpoint to the end."""
         fault = await self._verify()
-        self._readiness.set("audit_chain", fault.what if fault else None)
+        self._readiness.set(Unready.AUDIT_CHAIN, fault.what if fault else None)
         if fault is None or self._told:
             return
         self._told = True

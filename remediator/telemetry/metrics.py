@@ -6,7 +6,7 @@ Label values are bounded: names from the configuration and enums. Anything else 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -26,6 +26,8 @@ from remediator.telemetry.instruments import (
     RunInstruments,
     StateInstruments,
 )
+from remediator.telemetry.outstanding import Outstanding
+from remediator.telemetry.standing import StandingGauges
 
 OTHER = "other"
 WATCHDOG = "Watchdog"
@@ -68,6 +70,7 @@ class Metrics:
         self._decided = DecisionInstruments(registry)
         self._done = RunInstruments(registry)
         self._now = StateInstruments(registry)
+        self._standing = StandingGauges(registry)
         self._now.build.labels(version).set(1)
         self._handlers: Mapping[str, Callable[[AuditRow, dict[str, Any]], None]] = {
             AuditAction.DELIVERY_ACCEPTED: self._delivery_accepted,
@@ -111,6 +114,14 @@ class Metrics:
             self._now.degraded.labels(policy).set(1 if leases.get(policy, 0) else 0)
         for sequence in counts.get("audit", {}).values():
             self._now.audit_head.set(sequence)
+
+    def set_unready(self, reasons: Collection[str]) -> None:
+        """Set why the server is not ready; nothing when it is."""
+        self._standing.show_readiness(reasons)
+
+    def set_outstanding(self, outstanding: Outstanding) -> None:
+        """Set what waits or lags."""
+        self._standing.show_outstanding(outstanding)
 
     def observe_ingest(self, duration: timedelta) -> None:
         """Note how long one request to the webhook took, whatever the reply."""

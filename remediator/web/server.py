@@ -9,11 +9,11 @@ from typing import cast
 from aiohttp import web
 from yarl import URL
 
+from remediator.engine.readiness import Unready
 from remediator.errors import RemediatorError
 from remediator.web.app import build_app
 from remediator.web.keys import CONNECTIONS
 from remediator.web.services import Services
-from remediator.web.webhook import DRAINING
 
 # Longer than Go's HTTP clients keep an idle connection (5 min), so that it is the client who
 # closes it, and no delivery is sent into a connection that is just being closed here.
@@ -84,7 +84,7 @@ class WebServer:
 
     def drain(self) -> None:
         """Take no further deliveries: each is told to come again later. Everything else is still answered."""
-        self._services.readiness.set(DRAINING, "the server is stopping")
+        self._services.readiness.set(Unready.DRAINING, "the server is stopping")
 
     async def stop(self) -> None:
         """Stop listening, let requests under way end, and close all connections."""

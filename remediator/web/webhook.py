@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from remediator.alerts import NotAPayloadError, Payload, parse_payload
-from remediator.engine.readiness import Readiness
+from remediator.engine.readiness import Readiness, Unready
 from remediator.store.base import StoreUnavailableError
 from remediator.telemetry.metrics import DeliveryResult
 from remediator.web.delivery import TakenIn
@@ -24,7 +24,6 @@ from remediator.web.request_body import BodyError, BodyFault, read_body
 from remediator.web.services import Services
 
 DEFAULT_SOURCE = "default"
-DRAINING = "draining"
 
 _LOG = logging.getLogger("remediator.webhook")
 # Reading this much JSON takes long enough to be noticed by other requests.
@@ -114,7 +113,7 @@ async def _refuse(services: Services, source: str, body: bytes, reason: str) -> 
 
 def is_draining(readiness: Readiness) -> bool:
     """Tell whether the server is stopping."""
-    return DRAINING in readiness.reasons
+    return Unready.DRAINING in readiness.reasons
 
 
 def _source(request: web.Request) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from remediator.engine.readiness import Unready
 from remediator.runs.states import LeaseState, RunState
 from remediator.settings import Settings
 from remediator.store.base import Tx
@@ -21,10 +22,10 @@ async def test_ready_names_every_reason_and_shows_notes(served: Site) -> None:
     reply = await served.ask("GET", "/health/ready", who=None)
     assert (reply.status, reply.json["ready"]) == (HTTPStatus.OK, True)
     assert reply.json["notes"] == {"policies": "the last good set is kept"}
-    served.services.readiness.set("store", "the disk is full")
+    served.services.readiness.set(Unready.AUDIT_CHAIN, "row 7 was altered")
     reply = await served.ask("GET", "/health/ready", who=None)
     assert reply.status == HTTPStatus.SERVICE_UNAVAILABLE
-    assert reply.json["reasons"] == {"store": "the disk is full"}
+    assert reply.json["reasons"] == {"audit_chain": "row 7 was altered"}
     assert (await served.ask("GET", "/health/live", who=None)).status == HTTPStatus.OK
 
 
