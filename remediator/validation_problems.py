@@ -21,14 +21,25 @@ _FIXES = {
     "float_parsing": "write a number",
     "bool_type": "write true or false",
     "bool_parsing": "write true or false",
-    "string_type": "write text; put a number or true/false in quotes",
-    "dict_type": "write a mapping, `key: value`",
-    "model_type": "write a mapping, `key: value`",
     "model_attributes_type": "write a mapping, `key: value`",
-    "list_type": "write a list",
-    "tuple_type": "write a list",
     "url_parsing": "write it like http://host:port",
     "url_scheme": "write it like http://host:port",
+}
+
+_BOUNDS = {
+    "too_short": ("is too short a list", "write at least {}", "min_length"),
+    "too_long": ("is too long a list", "write at most {}", "max_length"),
+    "string_too_short": ("is too short a text", "write at least {} characters", "min_length"),
+    "string_too_long": ("is too long a text", "write at most {} characters", "max_length"),
+    "greater_than_equal": ("is too small", "write at least {}", "ge"),
+    "greater_than": ("is too small", "write more than {}", "gt"),
+    "less_than_equal": ("is too large", "write at most {}", "le"),
+    "less_than": ("is too large", "write less than {}", "lt"),
+    "list_type": ("is not a list", "write a list", ""),
+    "tuple_type": ("is not a list", "write a list", ""),
+    "dict_type": ("is not a mapping", "write a mapping, `key: value`", ""),
+    "model_type": ("is not a mapping", "write a mapping, `key: value`", ""),
+    "string_type": ("is not text", "write text; put a number or true/false in quotes", ""),
 }
 
 # A list is short because its entries are at fault, or a union's other form does not fit: said already.
@@ -54,9 +65,19 @@ def problems_from_validation(
     problems = [
         _problem(source, fault, model, prefix)
         for fault, place in zip(faults, places, strict=True)
-        if not (fault["type"] in _FOLLOWING and any(_below(other, place) for other in places))
+        if not (fault["type"] in _FOLLOWING and _said_already(place, fault, faults, places))
     ]
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
+def _said_already(
+    place: NodePath, fault: ErrorDetails, faults: Sequence[ErrorDetails], places: Sequence[NodePath]
+) -> bool:
+    return any(
+        _below(other, place) or (other == place and beside["type"] not in _FOLLOWING)
+        for other, beside in zip(places, faults, strict=True)
+        if beside is not fault
+    )
 
 
 def _below(path: NodePath, other: NodePath) -> bool:
@@ -86,6 +107,9 @@ def _words(fault: ErrorDetails) -> tuple[str, str]:
         return "the value is not a known one", f"write one of {context.get('expected')}"
     if fault["type"] == "string_pattern_mismatch":
         return "the text has a form that is not allowed", f"it must fit {context.get('pattern')}"
+    if fault["type"] in _BOUNDS:
+        what, fix, bound = _BOUNDS[fault["type"]]
+        return what, fix.format(context.get(bound))
     what, _, fix = fault["msg"].removeprefix("Value error, ").partition("; ")
     lowered = what[:1].lower() + what[1:] if what[1:2].islower() else what
     return lowered, fix or _FIXES.get(fault["type"], "correct it")

@@ -17,6 +17,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 _NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# One day or a range, for editors; in any case of letters.
+_NAME = "|".join("".join(f"[{letter.upper()}{letter}]" for letter in name) for name in _NAMES)
+_SPAN = f" *(?:{_NAME}) *(?:- *(?:{_NAME}) *)?"
 _DAY = timedelta(days=1)
 # A window that a clock change swallows is followed by next week's.
 _DAYS_AHEAD = 15
@@ -73,7 +76,14 @@ Days = Annotated[
     str,
     BeforeValidator(_joined),
     AfterValidator(_checked_days),
-    WithJsonSchema({"type": ["string", "array"], "items": {"enum": list(_NAMES)}, "examples": ["mon-fri"]}),
+    WithJsonSchema(
+        {
+            "type": ["string", "array"],
+            "pattern": f"^{_SPAN}(?:,{_SPAN})*$",
+            "items": {"type": "string", "pattern": f"^{_SPAN}$"},
+            "examples": ["mon-fri"],
+        }
+    ),
 ]
 ClockTime = Annotated[
     str,

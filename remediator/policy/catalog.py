@@ -48,8 +48,9 @@ class Inventory:
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Mark the JSON Schema as well: this value is no template."""
-        said = f"Name under `{self.section}`."
-        return {"description": said, **handler(core_schema), INVENTORY_KEYWORD: self.section}
+        schema = {"description": f"Name under `{self.section}`.", **handler(core_schema)}
+        literal = {"not": {"pattern": r"\{[{%]"}} if schema.get("type") == "string" else {}
+        return {**schema, **literal, INVENTORY_KEYWORD: self.section}
 
 
 class ActionInfo(Protocol):

@@ -145,7 +145,9 @@ def _compile(pattern: str) -> Any:
     try:
         return re2.compile(f"^(?:{pattern})$", options)
     except (re2.error, UnicodeEncodeError) as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
+        said = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        # What follows the colon quotes the pattern within its anchors, which nobody wrote.
+        reason = said.partition(": ")[0]
         raise MatcherError(
             f"{pattern!r} is not an RE2 regular expression ({reason}); "
             "see https://github.com/google/re2/wiki/Syntax"

@@ -41,7 +41,7 @@ MISTAKES = [
     ("{for: 15m}", "{for: 15m, by: x}", "by: x", "unknown key 'by'; known keys are for"),
     ("otherwise: approval", "otherwise: ask", "ask}", "the value is not a known one; write one of"),
     ("  - approval: {from: [oncall]}\n", "", "approval}", "asks for approval outside the window"),
-    ("from: [oncall]", "from: []", "[]}", "should have at least 1 item"),
+    ("from: [oncall]", "from: []", "[]}", "is too short a list; write at least 1"),
     ("> 0', hold", "> ', hold", "'breaker{service=\"{{", "is not PromQL"),
     (GUARD_QUERY, "'up{x=~\"{{ labels.x }}\"}'", "'up{x=~", "outside a label's value"),
     (GUARD_QUERY, "'up{x=\"{{ facts.pms_up }}\"}'", "'up{x=", "reads facts.pms_up, but no facts are known"),

@@ -129,7 +129,7 @@ _env_file: x
         "1:10: error: unknown key 'prot'; did you mean 'port'?",
         "3:17: error: services.agente.url: ",
         "3:40: error: services.agente.auth.bearer: is a secret written in plain text; write a reference",
-        "4:26: error: docker.containers.1: input should be a valid string",
+        "4:26: error: docker.containers.1: is not text",
         "5:22: error: key 'max' is missing; add `max:`",
         "5:35: error: fly.apps.hotel.count.min: ",
         "6:11: error: sources.bad name: ",

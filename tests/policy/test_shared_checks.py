@@ -139,7 +139,7 @@ def test_what_needs_an_absent_section_makes_the_option_unavailable() -> None:
 @pytest.mark.parametrize(
     ("checks", "what"),
     [
-        ("{works: {all: []}}", "checks.works.all: tuple should have at least 1 item"),
+        ("{works: {all: []}}", "checks.works.all: is too short a list"),
         ("{works: {all: [{promql: up, uses: http.probe}]}}", "must have exactly one of promql, http or uses"),
         # A shared check is made of looks only: no name within a name.
         ("{works: {all: [{check: other}]}}", "unknown key 'check'"),
