@@ -10,7 +10,7 @@ from remediator.settings import Settings
 def entries(settings: Settings, section: str) -> Collection[str] | None:
     """Return the names in a section, or None when the section is absent.
 
-    What has no other way to be absent (`channels`, `contacts`, the parts of `docker`) is so when empty.
+    What has no other way to be absent (`channels`, `contacts`, `checks`, parts of `docker`) is so when empty.
     """
     docker, compose, fly = settings.docker, settings.compose, settings.fly
     sections: dict[str, Collection[str] | None] = {
@@ -32,5 +32,6 @@ def entries(settings: Settings, section: str) -> Collection[str] | None:
         "channels": settings.channels or None,
         "contacts": settings.contacts or None,
         "sources": settings.sources,
+        "checks": settings.checks or None,
     }
     return sections[section]

@@ -41,6 +41,8 @@ def check_one(checking: Checking, path: NodePath, check: Check, known: Known) ->
 def _check_shared(checking: Checking, path: NodePath, name: str, known: Known) -> str | None:
     """Check each look as if it stood here: which facts are known depends on the policy that uses it."""
     shared = checking.settings.checks.get(name)
+    if not checking.settings.checks:
+        return checking.entry((*path, "check"), "checks", name)
     if shared is None:
         fix = suggestion(name, tuple(checking.settings.checks), "checks")
         what = f"{name!r} is not listed under checks in remediator.yaml"

@@ -126,7 +126,9 @@ class ScriptedAction:
     async def act(self, params: BaseModel, call: Call) -> Outcome:
         """End as scripted; what nobody scripted succeeds, unless it only looks."""
         scripted = self._next(params, Doing.ACT)
-        if scripted is None and self._real.name in _ANSWERED_BY_EDGES:
+        # A look from inside a container would reach for a real one.
+        inside = getattr(params, "from_", None) is not None
+        if scripted is None and self._real.name in _ANSWERED_BY_EDGES and not inside:
             return await self._real.act(params, call)
         if scripted is None and self._real.read_only_for(params):
             shown = f"{self._real.name} {params.model_dump_json(by_alias=True, exclude_unset=True)}"

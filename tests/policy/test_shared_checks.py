@@ -127,6 +127,15 @@ def test_an_unknown_check() -> None:
     assert "'prob' is not listed under checks in remediator.yaml; did you mean 'probe'?" in lines(problems)[0]
 
 
+def test_with_no_shared_checks_at_all_the_option_is_unavailable() -> None:
+    policy, problems = load(
+        GOOD.replace(WRITTEN, "{check: works}"), with_checks().model_copy(update={"checks": {}})
+    )
+    assert policy is not None
+    assert policy.unavailable["restart"] == "checks"
+    assert all(problem.severity is Severity.WARNING for problem in problems)
+
+
 def test_what_needs_an_absent_section_makes_the_option_unavailable() -> None:
     text = GOOD.replace(WRITTEN, "{check: scaled}")
     settings = with_checks(scaled={"all": [{"http": {"service": "agente", "path": "/"}}]})

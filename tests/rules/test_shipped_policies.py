@@ -56,15 +56,31 @@ async def test_with_no_inventory_at_all_nothing_is_available() -> None:
         (
             "remediator.example.yaml",
             [
+                "ask-less",
+                "reconnect-network",
                 "reset-breaker",
                 "restart-pms-container",
+                "restart-pms-and-database",
                 "restart-pms-command",
                 "mock-failover",
                 "mock-failover-fly",
+                "backup-pms-fly",
             ],
         ),
-        ("demo/remediator.yaml", ["reset-breaker", "restart-pms-command", "mock-failover"]),
-        ("demo/remediator.compose.yaml", ["reset-breaker", "restart-pms-container", "mock-failover"]),
+        (
+            "demo/remediator.yaml",
+            ["ask-less", "reconnect-network", "reset-breaker", "restart-pms-command", "mock-failover"],
+        ),
+        (
+            "demo/remediator.compose.yaml",
+            [
+                "ask-less",
+                "reset-breaker",
+                "restart-pms-container",
+                "restart-pms-and-database",
+                "mock-failover",
+            ],
+        ),
     ],
 )
 async def test_the_ladder_is_what_the_inventory_makes_available(config: str, options: list[str]) -> None:
@@ -75,7 +91,7 @@ async def test_the_example_has_everything_but_the_right_to_recreate_containers()
     policies = await _load(_ROOT / "remediator.example.yaml")
     missing = {name: dict(policy.unavailable) for name, policy in policies.policies.items()}
     assert {name: lacks for name, lacks in missing.items() if lacks} == {
-        _PMS: {"mock-failover-container": "docker.recreate"}
+        _PMS: {"mock-failover-container": "docker.recreate", "backup-pms-container": "docker.recreate"}
     }
 
 
@@ -112,6 +128,9 @@ async def test_what_restarts_the_agent_loses_data_or_blocks_somebody_asks_first(
     assert asking == {
         (_PMS, "mock-failover-container"): 1,
         (_PMS, "mock-failover-fly"): 1,
+        (_PMS, "backup-pms-container"): 1,
+        (_PMS, "backup-pms-fly"): 1,
+        (_PMS, "reconnect-network"): 1,
         ("rate-limit-spike", "block-address"): 1,
         ("database-down", "backup-database"): 1,
         ("database-down", "backup-database-fly"): 1,
