@@ -12,7 +12,7 @@ import yaml
 _ROOT = Path(__file__).parents[2]
 
 
-def _run(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_tool(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     binary = shutil.which(command)
     if binary is None:
         pytest.skip(f"{command} is not installed")
@@ -29,7 +29,7 @@ def _run(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_shipped_file_passes_its_own_tool(command: str, arguments: tuple[str, ...]) -> None:
-    done = _run(command, *arguments)
+    done = run_tool(command, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
