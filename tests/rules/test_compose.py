@@ -43,6 +43,7 @@ def test_is_valid_for_docker_compose(tmp_path: Path) -> None:
     assert set(services) == {
         "prometheus",
         "alertmanager",
+        "grafana",
         "remediator",
         "docker-socket-proxy",
         "agente-api",
