@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry
 
+from remediator.clients.apprise_sender import AppriseSender
 from remediator.clock import Clock
 from remediator.engine.alert_state import AlertState
 from remediator.engine.assembly import Parts, assemble
@@ -108,10 +109,11 @@ async def build(
         failpoints=Failpoints(failpoint),
         kill_step=lambda run_id: outside.processes.kill(f"run-{run_id}"),
         poll_soon=poller.poll_soon,
+        sender=AppriseSender(),
         calendar=calendar,
     )
     reload_policies = ReloadPolicies(folder, load, parts.engine, readiness, parts.dispatcher, clock)
-    jobs = (reload_policies, *_jobs(settings, store, clock, parts, outside, poller))
+    jobs = (reload_policies, *_jobs(settings, clock, parts, outside, poller))
     verify = VerifyAudit(store.verify_audit, readiness, lambda why: stop_acting(parts, why))
     services = _services(settings, store, clock, parts, readiness, outside.capabilities)
     return Server(parts, services, (verify, *jobs), first, poller)
@@ -119,7 +121,6 @@ async def build(
 
 def _jobs(
     settings: Settings,
-    store: SqliteStore,
     clock: Clock,
     parts: Parts,
     outside: Outside,
@@ -127,9 +128,15 @@ def _jobs(
 ) -> tuple[Job, ...]:
     for name, client in outside.sources.items():
         poller.jobs[name] = PollAlertmanager(
-            name, settings.sources[name].poll, client, parts.intake, store, clock, parts.dispatcher
+            name,
+            settings.sources[name].poll,
+            client,
+            parts.intake,
+            parts.engine.store,
+            clock,
+            parts.dispatcher,
         )
-    stale = CloseStale(settings.sources, store, clock, parts.dispatcher)
+    stale = CloseStale(settings.sources, parts.engine.store, clock, parts.dispatcher)
     return (Tick(parts.dispatcher), stale, *poller.jobs.values())
 
 
@@ -149,6 +156,7 @@ def _services(
         sources=settings.sources,
         actions=capabilities.actions,
         guards=guard_names(capabilities),
+        channels=settings.channels,
     )
     store.on_commit(metrics.on_commit)
     store.on_commit(LogAudit().on_commit)

@@ -72,6 +72,9 @@ class Server(Section):
         default=timedelta(seconds=10), description="For a slow client's headers."
     )
     body_timeout: Duration = Field(default=timedelta(seconds=10), description="For a slow client's body.")
+    public_url: HttpUrl | None = Field(
+        default=None, description="Where people reach it; notices link their run by it."
+    )
     drain_timeout: Duration = Field(
         default=timedelta(seconds=20), description="On SIGTERM, for steps under way."
     )
@@ -169,6 +172,7 @@ class Contact(Section):
     """Who is told: a channel by name."""
 
     channel: EntryName = Field(description="A name under `channels`.")
+    language: Literal["en", "es"] = Field(default="en", description="English or Spanish.")
 
 
 class Token(Section):

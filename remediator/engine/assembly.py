@@ -14,6 +14,7 @@ from remediator.engine.by_hand import ByHand
 from remediator.engine.capabilities import Capabilities
 from remediator.engine.context import Engine
 from remediator.engine.control import Control
+from remediator.engine.courier import Courier, SendsNothing, SendsNotices
 from remediator.engine.decider import Decider
 from remediator.engine.dispatch import Dispatcher
 from remediator.engine.escalation import EscalationWatch
@@ -24,6 +25,7 @@ from remediator.engine.holds import Holds
 from remediator.engine.intake import Intake
 from remediator.engine.ladder import Ladder
 from remediator.engine.lease_watch import LeaseWatch
+from remediator.engine.news import News, NewsUpdates
 from remediator.engine.policies import Policies
 from remediator.engine.reverts import Reverter
 from remediator.engine.runner import Runner
@@ -95,12 +97,14 @@ def assemble(
     failpoints: Failpoints,
     kill_step: Callable[[int], int],
     poll_soon: Callable[[str], None],
+    sender: SendsNotices | None = None,
     calendar: Calendar | None = None,
 ) -> Parts:
-    """Wire the engine's parts."""
+    """Wire the engine's parts. Without a `sender` notices are queued, and go nowhere."""
     followed = FollowedStore(store)
     engine = Engine(followed, clock, settings, policies, capabilities, redactor, failpoints, calendar)
-    followed.follower = EscalatesAtOnce(engine)
+    news = News(engine)
+    followed.followers = (EscalatesAtOnce(engine), news)
     waker = EngineWaker(poll_soon)
     answers = Answers(clock, promql, alerts)
     facts = FactGatherer(capabilities, clock, redactor)
@@ -125,6 +129,8 @@ def assemble(
         TimerKind.SCHEDULE: Schedules(engine, facts).look,
         TimerKind.SHADOW: ShadowWatch(engine, answers, promql).look,
         TimerKind.ESCALATION: EscalationWatch(engine, answers, facts).look,
+        TimerKind.NOTICES: Courier(engine, sender or SendsNothing()).carry,
+        TimerKind.NEWS_UPDATE: NewsUpdates(engine, news).tell,
     }
     fewer = {TimerKind.SHADOW: _SHADOW_WORKERS, TimerKind.ESCALATION: _ESCALATION_WORKERS}
     waker.dispatcher = Dispatcher(store, clock, handlers, _WORKERS, fewer)

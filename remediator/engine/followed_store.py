@@ -24,7 +24,7 @@ class FollowedStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.follower: Follows | None = None
+        self.followers: tuple[Follows, ...] = ()
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a transaction, and what follows from it, and return its result once durable."""
@@ -46,6 +46,6 @@ class FollowedStore:
         result = work(tx)
         # Following up appends rows of its own, which are looked at as well.
         for row in tx.audited:
-            if self.follower is not None:
-                self.follower.follow(tx, row)
+            for follower in self.followers:
+                follower.follow(tx, row)
         return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from remediator.policy.checking import Checking, Known
+from remediator.policy.links import link_fault
 from remediator.policy.matchers import Matcher
 from remediator.policy.model import Approval, Option, Policy, Revert, Step, Verify
 from remediator.policy.option_checks import check_reach
@@ -154,6 +155,11 @@ def _check_trigger(checking: Checking, path: NodePath, escalation: Escalation, f
 def _check_news(checking: Checking, policy: Policy) -> None:
     for at, notify in enumerate(policy.notify):
         checking.entry(("notify", at, "channel"), "channels", notify.channel)
+    for at, link in enumerate(policy.links):
+        fault = link_fault(link.url)
+        if fault is not None:
+            what, _, fix = fault.partition("; ")
+            checking.error(("links", at, "url"), what, fix or "correct it")
     for key in ("owner", "runbook_url"):
         if not getattr(policy, key):
             fix = f"add {key}:, which reports and escalations show"

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, WithJsonSchem
 from remediator.durations import Duration, PositiveDuration
 from remediator.policy.document import Document, ExpressionSource, FactName, Name
 from remediator.policy.matchers import MATCHERS_PATTERN
-from remediator.policy.telling import Escalation, Notify, Report
+from remediator.policy.telling import Communication, Escalation, Link, Notify, Report
 from remediator.schema_hints import exactly_one_of
 from remediator.settings import Mode
 from remediator.settings_checks import CheckLook, TemplateSource
@@ -200,6 +200,8 @@ class Policy(Document):
     options: tuple[Option, ...] = Field(min_length=1, description="Tried in order until one verifies.")
     escalate: tuple[Escalation, ...] = Field(default=(), description="Who is told while it stays open.")
     notify: tuple[Notify, ...] = Field(default=(), description="Where news goes; one may stand alone.")
+    communication: Communication = Field(default=Communication(), description="What notices say of it.")
+    links: tuple[Link, ...] = Field(default=(), description="Pages to look at, shown with its runs.")
     report: Report | None = Field(default=None, description="When an incident report is written.")
 
     @model_validator(mode="after")

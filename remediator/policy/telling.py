@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -48,7 +48,7 @@ class Escalation(Document):
 
 
 class NotifyOn(StrEnum):
-    """What is told."""
+    """What is told. What only a person can take further is always told, to internal audiences."""
 
     STARTED = "started"
     AWAITING_APPROVAL = "awaiting_approval"
@@ -56,6 +56,20 @@ class NotifyOn(StrEnum):
     FAILED = "failed"
     REVERTED = "reverted"
     ESCALATED = "escalated"
+    RESOLVED = "resolved"
+    RELAPSED = "relapsed"
+    DEGRADED = "degraded"
+    RESTORED = "restored"
+
+
+FOR_STAKEHOLDERS = (
+    NotifyOn.STARTED,
+    NotifyOn.FAILED,
+    NotifyOn.RESOLVED,
+    NotifyOn.DEGRADED,
+    NotifyOn.RESTORED,
+)
+"""What stakeholders are told unless `on` says otherwise: the course of it, not the workings."""
 
 
 class Notify(Document):
@@ -64,8 +78,50 @@ class Notify(Document):
     channel: str = Field(description="A name under `channels`.")
     audience: Literal["internal", "stakeholders"] = Field(default="internal", description="How it is put.")
     language: Literal["en", "es"] = Field(default="en", description="English or Spanish.")
-    on: tuple[NotifyOn, ...] = Field(default=tuple(NotifyOn), description="What is told.")
+    on: tuple[NotifyOn, ...] | None = Field(
+        default=None,
+        description="What is told; by default everything, to stakeholders only how it goes.",
+    )
     every: PositiveDuration | None = Field(default=None, description="Told again while it is open.")
+
+    @property
+    def told(self) -> tuple[NotifyOn, ...]:
+        """What is told."""
+        if self.on is not None:
+            return self.on
+        return FOR_STAKEHOLDERS if self.audience == "stakeholders" else tuple(NotifyOn)
+
+
+class Link(Document):
+    """A page to look at: a dashboard, traces."""
+
+    title: str = Field(min_length=1, max_length=100, description="What it shows.")
+    url: str = Field(
+        min_length=1,
+        max_length=2000,
+        description="Its address; after the host it may hold `{{ labels.NAME }}`, which is encoded.",
+    )
+
+
+Sentence = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Words(Document):
+    """What is said in one language, in words for people who do not know the systems."""
+
+    issue: Sentence | None = Field(default=None, description="What has happened.")
+    impact: Sentence | None = Field(default=None, description="What does not work.")
+    workaround: Sentence | None = Field(default=None, description="What can be done meanwhile.")
+    eta: Sentence | None = Field(default=None, description="Until when it is expected to work again.")
+    degraded: Sentence | None = Field(default=None, description="What is different while a change stands.")
+    prevention: Sentence | None = Field(default=None, description="What will keep it from happening again.")
+
+
+class Communication(Document):
+    """What notices say of it, by language."""
+
+    en: Words = Field(default=Words(), description="English.")
+    es: Words = Field(default=Words(), description="Spanish.")
 
 
 class Report(Document):

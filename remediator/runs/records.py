@@ -213,6 +213,8 @@ class TimerKind(StrEnum):
     SHADOW = "shadow"  # subject: a shadow observation
     SCHEDULE = "schedule"  # subject: a schedule
     ESCALATION = "escalation"  # subject: an escalation
+    NOTICES = "notices"  # subject: a channel
+    NEWS_UPDATE = "news_update"  # subject: the run that is told of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

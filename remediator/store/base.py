@@ -17,7 +17,7 @@ from remediator.errors import RemediatorError
 from remediator.runs.audit import AuditEntry, AuditRow
 from remediator.runs.episodes import Admission, DecisionRecord, Delivery, Episode, Quarantined, Receipt
 from remediator.runs.history import History
-from remediator.runs.news import Escalation
+from remediator.runs.news import Channel, Escalation, Notice
 from remediator.runs.records import (
     ApprovalRequest,
     Claim,
@@ -49,6 +49,8 @@ Record = (
     | Hold
     | Schedule
     | Escalation
+    | Notice
+    | Channel
 )
 """Records that have an id of their own."""
 

@@ -107,6 +107,24 @@ class RunInstruments:
         )
 
 
+class TellingInstruments:
+    """Who is told, and whether it arrives."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.notifications = Counter(
+            "remediator_notifications_total",
+            "Attempts to deliver a notice: sent, delayed (it is tried again) or failed (given up).",
+            ("channel", "result"),
+            registry=registry,
+        )
+        self.escalations = Counter(
+            "remediator_escalations_total",
+            "Contacts told, by why.",
+            ("policy", "cause"),
+            registry=registry,
+        )
+
+
 class StateInstruments:
     """How things stand now."""
 

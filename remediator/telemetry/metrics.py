@@ -25,6 +25,7 @@ from remediator.telemetry.instruments import (
     IngestInstruments,
     RunInstruments,
     StateInstruments,
+    TellingInstruments,
 )
 from remediator.telemetry.outstanding import Outstanding
 from remediator.telemetry.standing import StandingGauges
@@ -61,14 +62,17 @@ class Metrics:
         sources: Iterable[str],
         actions: Iterable[str],
         guards: Iterable[str],
+        channels: Iterable[str] = (),
     ) -> None:
         self._sources = frozenset(sources)
         self._actions = frozenset(actions)
         self._guards = frozenset(guards)
+        self._channels = frozenset(channels)
         self._policies: frozenset[str] = frozenset()
         self._ingest = IngestInstruments(registry)
         self._decided = DecisionInstruments(registry)
         self._done = RunInstruments(registry)
+        self._told = TellingInstruments(registry)
         self._now = StateInstruments(registry)
         self._standing = StandingGauges(registry)
         self._now.build.labels(version).set(1)
@@ -84,6 +88,10 @@ class Metrics:
             AuditAction.APPROVAL_EXPIRED: self._approval_end,
             AuditAction.APPROVAL_CANCELLED: self._approval_end,
             AuditAction.SCHEDULE_MISSED: self._schedule_missed,
+            AuditAction.ESCALATION_TOLD: self._escalation,
+            AuditAction.NOTICE_SENT: self._notice,
+            AuditAction.NOTICE_DELAYED: self._notice,
+            AuditAction.NOTICE_FAILED: self._notice,
             AuditAction.POLICIES_LOADED: self._policies_loaded,
             AuditAction.POLICIES_REFUSED: self._policies_refused,
         }
@@ -192,6 +200,13 @@ class Metrics:
 
     def _schedule_missed(self, row: AuditRow, detail: dict[str, Any]) -> None:
         self._decided.schedule_missed.labels(self._policy(row)).inc(detail["count"])
+
+    def _escalation(self, row: AuditRow, detail: dict[str, Any]) -> None:
+        self._told.escalations.labels(self._policy(row), detail["cause"]).inc()
+
+    def _notice(self, row: AuditRow, detail: dict[str, Any]) -> None:
+        result = row.action.removeprefix("notice.")
+        self._told.notifications.labels(self._known(detail["channel"], self._channels), result).inc()
 
     def _policies_loaded(self, _: AuditRow, detail: dict[str, Any]) -> None:
         self._policies = frozenset(detail.get("policies", ()))

@@ -20,6 +20,7 @@ from remediator.web import (
     holds,
     leases,
     metrics,
+    notices,
     policies,
     runs,
     webhook,
@@ -36,7 +37,7 @@ from remediator.web.inputs import (
     VoteInput,
 )
 from remediator.web.operations import Operation
-from remediator.web.paging import Query
+from remediator.web.paging import Query, TimedQuery
 from remediator.web.schemas import (
     AuditOutput,
     EpisodeAnswer,
@@ -205,6 +206,20 @@ ROUTES = (
             answer=events.EventOutput,
             media_type=api.EVENT_STREAM,
         ),
+    ),
+    Route(
+        GET,
+        f"{_API}/notices",
+        notices.list_notices,
+        Role.VIEWER,
+        Operation(query=notices.NoticesQuery, answer=Page[notices.NoticeOutput]),
+    ),
+    Route(
+        GET,
+        f"{_API}/channels",
+        notices.list_channels,
+        Role.VIEWER,
+        Operation(query=TimedQuery, answer=Page[notices.ChannelOutput]),
     ),
     Route(
         GET,

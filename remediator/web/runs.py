@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
+from remediator.policy.links import context_scope, rendered_links
+from remediator.policy.telling import Link
 from remediator.runs.episodes import DecisionRecord
 from remediator.runs.records import Run
 from remediator.runs.states import RunKind, RunState
@@ -133,7 +135,13 @@ def _detail(reads: Reads, run_id: int) -> RunDetailOutput | None:
         approval=_approval(reads, run_id),
         leases=[LeaseOutput.model_validate(lease) for lease in reads.leases_of_run(run_id)],
         reverts=[RunOutput.model_validate(child) for child in reads.child_runs(run_id)],
+        links=_links(run),
     )
+
+
+def _links(run: Run) -> list[Mapping[str, str]]:
+    links = [Link.model_validate(link) for link in (run.document or {}).get("links", ())]
+    return [*rendered_links(links, context_scope(run.context))]
 
 
 def _approval(reads: Reads, run_id: int) -> ApprovalOutput | None:

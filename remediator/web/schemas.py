@@ -206,6 +206,7 @@ class RunDetailOutput(RunOutput):
     approval: ApprovalOutput | None
     leases: list[LeaseOutput]
     reverts: list[RunOutput]
+    links: list[Mapping[str, str]] = Field(description="Pages that its policy names, by title and url.")
 
 
 class AuditOutput(Output):

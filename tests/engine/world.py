@@ -29,6 +29,7 @@ from remediator.alerts import Alert, AlertStatus, Payload
 from remediator.engine.actors import Actor
 from remediator.engine.assembly import Parts, assemble
 from remediator.engine.capabilities import capabilities_of
+from remediator.engine.courier import SendsNotices
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.intake import Accepted
 from remediator.engine.policies import Policies
@@ -257,6 +258,7 @@ class World:
         failpoint: str | None = None,
         mode: Mode = Mode.ENFORCE,
         extensions: Extensions = NO_EXTENSIONS,
+        sender: SendsNotices | None = None,
         **settings: Any,
     ) -> World:
         (folder / "policies").mkdir(exist_ok=True)
@@ -292,6 +294,7 @@ class World:
             failpoints=Failpoints(failpoint, strike=_stop_dead),
             kill_step=lambda run_id: 0,
             poll_soon=lambda source: None,
+            sender=sender,
             calendar=calendar,
         )
         return cls(folder, store, clock, script, parts)

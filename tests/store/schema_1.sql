@@ -266,8 +266,42 @@ CREATE TABLE escalations (
   ended_at TEXT
 )
 ;
+CREATE TABLE notices (
+  id INTEGER PRIMARY KEY,
+  key TEXT,
+  channel TEXT NOT NULL,
+  contact TEXT,
+  kind TEXT NOT NULL CHECK (kind IN ('started', 'awaiting_approval', 'succeeded', 'failed', 'reverted', 'escalated', 'resolved', 'relapsed', 'degraded', 'restored', 'update', 'needs_human', 'expired', 'revert_failed', 'lease_ending', 'message')),
+  audience TEXT NOT NULL CHECK (audience IN ('internal', 'stakeholders')),
+  language TEXT NOT NULL CHECK (language IN ('en', 'es')),
+  policy TEXT,
+  target TEXT,
+  episode_id INTEGER REFERENCES episodes(id),
+  run_id INTEGER REFERENCES runs(id),
+  content TEXT,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'failed')),
+  created_at TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  delivered TEXT NOT NULL,
+  finished_at TEXT,
+  title TEXT NOT NULL,
+  body TEXT NOT NULL,
+  error TEXT NOT NULL
+)
+;
+CREATE TABLE channels (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  failures INTEGER NOT NULL,
+  failing_since TEXT,
+  retry_at TEXT,
+  last_error TEXT NOT NULL,
+  last_sent_at TEXT,
+  last_tried_at TEXT NOT NULL
+)
+;
 CREATE TABLE timers (
-  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow', 'schedule', 'escalation')),
+  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow', 'schedule', 'escalation', 'notices', 'news_update')),
   subject_id INTEGER NOT NULL,
   due_at TEXT NOT NULL,
   priority INTEGER NOT NULL,
@@ -387,6 +421,16 @@ CREATE UNIQUE INDEX one_schedule ON schedules(policy)
 CREATE UNIQUE INDEX one_escalation ON escalations(admission_id)
 ;
 CREATE INDEX escalations_episode ON escalations(episode_id)
+;
+CREATE UNIQUE INDEX one_notice ON notices(key) WHERE key IS NOT NULL
+;
+CREATE INDEX notices_of_channel ON notices(channel, state)
+;
+CREATE INDEX notices_of_run ON notices(run_id) WHERE run_id IS NOT NULL
+;
+CREATE INDEX notices_state ON notices(state)
+;
+CREATE UNIQUE INDEX one_channel ON channels(name)
 ;
 CREATE INDEX timers_due ON timers(due_at, priority)
 ;

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from remediator.runs.episodes import DecisionRecord, Episode
-from remediator.runs.news import Escalation
+from remediator.runs.news import Channel, Escalation, Notice
 from remediator.runs.records import Run, StepRecord, TimerKind
 from remediator.runs.shadow import ShadowObservation
 from remediator.store.base import Filter, Reads
@@ -68,6 +68,13 @@ FILTERS: dict[str, Callable[[Reads], Any]] = {
     "shadow observations by decision_id": _page_by(ShadowObservation, "decision_id"),
     "shadow observations by episode_id": _page_by(ShadowObservation, "episode_id"),
     "escalations by admission_id": _page_by(Escalation, "admission_id"),
+    "notices by run_id": _page_by(Notice, "run_id"),
+    "notices by state": _page_by(Notice, "state"),
+    "notices of a channel": lambda reads: reads.select(
+        Notice, Filter(equal={"channel": "c", "state": "pending"}, limit=1)
+    ),
+    "a notice by its key": lambda reads: reads.select(Notice, Filter(equal={"key": "k"}, limit=1)),
+    "a channel by its name": lambda reads: reads.select(Channel, Filter(equal={"name": "c"}, limit=1)),
     "escalations by episode_id": _page_by(Escalation, "episode_id"),
     "steps by action": lambda reads: reads.select(
         StepRecord, Filter(equal={"action": "x", "state": "succeeded", "phase": "act"}, limit=20)

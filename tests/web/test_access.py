@@ -40,6 +40,8 @@ CONTRACT = {
     ("GET", "/api/v1/audit"): Role.VIEWER,
     ("GET", "/api/v1/events"): Role.VIEWER,
     ("GET", "/api/v1/leases"): Role.VIEWER,
+    ("GET", "/api/v1/notices"): Role.VIEWER,
+    ("GET", "/api/v1/channels"): Role.VIEWER,
     ("GET", "/api/v1/holds"): Role.OPERATOR,
     ("POST", "/api/v1/holds"): Role.OPERATOR,
     ("DELETE", "/api/v1/holds/{id}"): Role.OPERATOR,

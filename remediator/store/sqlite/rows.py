@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from remediator.plain_text import whole
 from remediator.runs.episodes import Admission, DecisionRecord, Delivery, Episode, Quarantined, Receipt
-from remediator.runs.news import Escalation
+from remediator.runs.news import Channel, Escalation, Notice
 from remediator.runs.records import (
     ApprovalRequest,
     Claim,
@@ -185,6 +185,8 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         _table("holds", Hold, "created_at"),
         _table("schedules", Schedule, "next_due_at"),
         _table("escalations", Escalation, "opened_at"),
+        _table("notices", Notice, "created_at"),
+        _table("channels", Channel, "last_tried_at"),
         _table("timers", Timer, "due_at"),
         _table("policy_versions", PolicyVersion, "first_seen_at"),
     )
