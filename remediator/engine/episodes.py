@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from remediator.alerts import Alert, AlertStatus
 from remediator.engine.actors import ENGINE
@@ -27,17 +27,20 @@ LATE_WINDOW = timedelta(seconds=60)
 
 
 def handle_alert(
-    tx: Tx, source: str, alert: Alert, now: datetime, *, confirmed: bool
+    tx: Tx, source: str, alert: Alert, now: datetime, *, confirmed: bool, delivery_id: int
 ) -> tuple[Handling, Episode | None]:
-    """Apply one alert to its episode. `confirmed` alerts (from a poll) are never taken for late."""
+    """Apply one alert of a delivery to its episode. `confirmed` ones (from a poll) are never late."""
     handling, episode = foresee_alert(tx, source, alert, now, confirmed=confirmed)
     if episode is None:
         return handling, None
     if handling is Handling.CLOSED:
-        return handling, close_episode(tx, episode, CloseReason.RESOLVED, now, ended_at=alert.ended_at)
+        closed = close_episode(
+            tx, episode, CloseReason.RESOLVED, now, ended_at=alert.ended_at, delivery_id=delivery_id
+        )
+        return handling, closed
     if handling is Handling.REPEATED:
         return handling, tx.save(episode)
-    return handling, open_episode(tx, episode, now)
+    return handling, open_episode(tx, episode, now, delivery_id=delivery_id)
 
 
 def foresee_alert(
@@ -114,11 +117,17 @@ def _is_late(past: PastEpisodes, source: str, alert: Alert, now: datetime) -> bo
     return past.last_late_receipt(source, alert.fingerprint, closed.closed_at) is None
 
 
-def open_episode(tx: Tx, opened: Episode, now: datetime, *, may_relapse: bool = True) -> Episode:
-    """Open an episode; one soon after a run that succeeded is a relapse, where it may be one at all."""
+def open_episode(
+    tx: Tx, opened: Episode, now: datetime, *, may_relapse: bool = True, delivery_id: int | None = None
+) -> Episode:
+    """Open an episode, by a delivery if one did.
+
+    One soon after a run that succeeded is a relapse, where it may be one at all.
+    """
     before = tx.last_closed_episode(opened.source, opened.fingerprint)
     episode = tx.add(opened)
-    note_episode(tx, episode, AuditAction.EPISODE_OPENED, now, fingerprint=episode.fingerprint)
+    came_by = _came_by(delivery_id)
+    note_episode(tx, episode, AuditAction.EPISODE_OPENED, now, fingerprint=episode.fingerprint, **came_by)
     if before is not None and may_relapse:
         _note_relapse(tx, before, now)
     return episode
@@ -135,15 +144,26 @@ def _note_relapse(tx: Tx, before: Episode, now: datetime) -> None:
             note_run(tx, run, AuditAction.RUN_RELAPSED, now, seconds_after_success=seconds)
 
 
+def _came_by(delivery_id: int | None) -> dict[str, Any]:
+    return {} if delivery_id is None else {"delivery_id": delivery_id}
+
+
 def close_episode(
-    tx: Tx, episode: Episode, reason: CloseReason, now: datetime, *, ended_at: datetime | None = None
+    tx: Tx,
+    episode: Episode,
+    reason: CloseReason,
+    now: datetime,
+    *,
+    ended_at: datetime | None = None,
+    delivery_id: int | None = None,
 ) -> Episode:
     """Close an episode, and let what depends on it follow: admissions, waiting runs, leases."""
     closed = tx.save(
         replace(episode, closed_at=now, ended_at=ended_at or now, close_reason=reason, last_seen_at=now)
     )
     seconds = round((now - episode.opened_at).total_seconds(), 3)
-    note_episode(tx, closed, AuditAction.EPISODE_CLOSED, now, reason=reason, seconds_open=seconds)
+    came_by = _came_by(delivery_id)
+    note_episode(tx, closed, AuditAction.EPISODE_CLOSED, now, reason=reason, seconds_open=seconds, **came_by)
     for admission in tx.admissions_of_episode(episode.id):
         if not admission.done:
             tx.save(replace(admission, done=True))

@@ -102,7 +102,9 @@ def _ingest(tx: Tx, engine: Engine, source: str, payload: Payload, origin: str, 
     handled: Counter[Handling] = Counter()
     planned = blocked = 0
     for alert in payload.alerts:
-        handling, episode = handle_alert(tx, source, alert, now, confirmed=origin == "poll")
+        handling, episode = handle_alert(
+            tx, source, alert, now, confirmed=origin == "poll", delivery_id=delivery.id
+        )
         tx.add(_receipt(delivery, alert, handling, episode, now))
         handled[handling] += 1
         if handling is Handling.LATE:

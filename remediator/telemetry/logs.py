@@ -16,6 +16,8 @@ from remediator.secret_refs import Redactor
 AUDIT_LOGGER = "remediator.audit"
 _FIELDS = "fields"
 _IDS = ("source", "alertname", "policy", "target", "episode_id", "run_id")
+# Those that only some rows have, and so stand in the detail.
+_IDS_IN_DETAIL = ("delivery_id", "decision_id", "step_id", "lease_id", "approval_id")
 # In the readable form the rest is left to the audit log itself.
 _SHOWN = ("outcome", "from", "to", "reason", "option", "status", "verdict", "resource", "attribute", "state")
 
@@ -32,13 +34,15 @@ class LogAudit:
             return
         for row in rows:
             ids = {name: getattr(row, name) for name in _IDS if getattr(row, name) is not None}
+            detail = json.loads(row.detail)
+            ids |= {name: detail[name] for name in _IDS_IN_DETAIL if name in detail}
             fields = {
                 "action": row.action,
                 "actor": row.actor,
                 **ids,
                 "sequence": row.sequence,
                 "hash": row.hash,
-                "detail": json.loads(row.detail),
+                "detail": detail,
             }
             self._log.info(row.action, extra={_FIELDS: fields})
 

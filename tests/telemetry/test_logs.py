@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from remediator.runs.audit import AuditAction
 from remediator.secret_refs import Redactor
 from remediator.telemetry.logs import LogAudit, configure_logging
+from tests.engine.world import POLICY, World
 from tests.telemetry.rows import row
 
 HOSTILE = 'qloapps\n{"level": "error"}\x1b[2J\u202edone\u2028'
@@ -85,3 +87,32 @@ def test_configuring_again_replaces_the_handler() -> None:
     logging.getLogger("remediator.test").warning("once")
     assert first.getvalue() == ""
     assert json.loads(second.getvalue())["message"] == "once"
+
+
+async def test_from_the_delivery_to_the_step_every_line_says_what_it_belongs_to(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    configure_logging(stream=stream)
+    world = await World.begin(tmp_path, POLICY)
+    try:
+        world.store.on_commit(LogAudit().on_commit)
+        await world.fire()
+        await world.resolve()
+    finally:
+        await world.end()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    by_action = {line["action"]: line for line in lines if "action" in line}
+    belongs = {
+        "delivery.accepted": {"delivery_id"},
+        "episode.opened": {"delivery_id", "episode_id"},
+        "episode.closed": {"delivery_id", "episode_id"},
+        "decision.recorded": {"decision_id", "episode_id"},
+        "run.created": {"episode_id", "run_id"},
+        "run.state_changed": {"episode_id", "run_id"},
+        "step.intent": {"episode_id", "run_id", "step_id"},
+        "step.result": {"episode_id", "run_id", "step_id"},
+    }
+    assert belongs.keys() <= by_action.keys()
+    for action, ids in belongs.items():
+        assert ids <= by_action[action].keys(), action
+    assert by_action["episode.opened"]["delivery_id"] == 1
+    assert by_action["episode.closed"]["delivery_id"] == 2
