@@ -40,9 +40,18 @@ def pages() -> Mapping[str, str]:
 
 
 def full_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a policy with every guard and action there is."""
-    guards = {name: Named(guard.params, guard.summary) for name, guard in configurable_guards().items()}
-    return policy_schema(guards, {action.name: Named(action.params, action.summary) for action in ACTIONS})
+    """Return the JSON Schema of a policy with remediator's own guards and actions."""
+    return schema_of(configurable_guards().values(), ACTIONS)
+
+
+def schema_of(
+    guards: Iterable[Guard[Any]], actions: Iterable[type[Action[Any]] | Action[Any]]
+) -> dict[str, Any]:
+    """Return the JSON Schema of a policy with these guards and actions."""
+    return policy_schema(
+        {guard.name: Named(guard.params, guard.summary) for guard in guards},
+        {action.name: Named(action.params, action.summary) for action in actions},
+    )
 
 
 def schema_of_tests() -> dict[str, Any]:

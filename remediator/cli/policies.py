@@ -10,7 +10,7 @@ from urllib.parse import quote
 import typer
 
 from remediator.authoring.check import CheckFormat, check_policies, summary, write_problems
-from remediator.authoring.reference import full_schema, schema_of_tests
+from remediator.authoring.reference import schema_of, schema_of_tests
 from remediator.cli.client import ApiClient
 from remediator.cli.options import DEFAULT_URL, Comment, Config, JsonOutput, Url
 from remediator.cli.output import ExitCode, complain, print_json, print_table, say
@@ -114,6 +114,11 @@ def _options(policy: LoadedPolicy) -> list[str]:
 
 def print_schema(
     tests: Annotated[bool, typer.Option("--tests", help="That of files of tests instead.")] = False,
+    config: Config = None,
 ) -> None:
-    """Print the JSON Schema of a policy, for editors."""
-    print_json(schema_of_tests() if tests else full_schema())
+    """Print the JSON Schema of a policy, for editors, with the configuration's extensions."""
+    if tests:
+        print_json(schema_of_tests())
+        return
+    known = open_workspace(config).capabilities
+    print_json(schema_of(known.guards.values(), known.actions.values()))

@@ -11,8 +11,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from remediator.authoring.reference import PROJECT
+from remediator.cli.app import run
 from remediator.cli.workspace import open_workspace
 from remediator.errors import ConfigError
 from remediator.extensions import load_extensions
@@ -72,6 +75,16 @@ def test_its_parameters_are_checked_as_any_other(tmp_path: Path) -> None:
         open_workspace(configure(tmp_path, wrong)).load()
     assert "fallback.yaml:5:32: error: guards.0.acme.regions.only" in str(caught.value)
     assert "fallback.yaml:8:66: error: options.0.steps.0.with.to" in str(caught.value)
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_editor_knows_them_by_the_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["policies", "schema", "--config", str(configure(tmp_path))]) == 0
+    editor = Draft202012Validator(json.loads(capsys.readouterr().out))
+    assert [error.message for error in editor.iter_errors(yaml.safe_load(POLICY))] == []
+    wrong = yaml.safe_load(POLICY.replace("to: true", "to: maybe").replace("only: [eu]", "only: []"))
+    places = {".".join(map(str, error.absolute_path)) for error in editor.iter_errors(wrong)}
+    assert places == {"guards.0.acme.regions.only", "options.0.steps.0.with.to"}
 
 
 @pytest.mark.usefixtures("installed")
