@@ -18,6 +18,11 @@ import httpx
 from remediator.demo.backup import check_backup, restore_backup, verify_data
 from remediator.demo.service_process import MODULES, ServiceProcess
 
+# Never blocked, whoever asks: what is inside.
+_PROTECTED = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8"))
+)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 when it is done, 1 when it is not."""
@@ -54,6 +59,8 @@ def _run(arguments: argparse.Namespace) -> str:
         case "verify-data":
             return verify_data(arguments.state)
         case command:
+            if command == "block-address" and any(arguments.address in one for one in _PROTECTED):
+                raise RuntimeError(f"{arguments.address} is protected")
             method = "PUT" if command == "block-address" else "DELETE"
             _call(method, f"{arguments.agent_url.rstrip('/')}/admin/blocked/{arguments.address}")
             return f"{command} {arguments.address}: done"

@@ -123,3 +123,9 @@ def test_a_backup_that_is_cut_off_is_not_whole(tmp_path: Path, cut: int) -> None
     backup.write_bytes(backup.read_bytes()[:cut])
     assert ctl.main(["check-backup", "--state", str(tmp_path)]) == 1
     assert ctl.main(["restore-backup", "--state", str(tmp_path)]) == 1
+
+
+@pytest.mark.parametrize("address", ["10.1.2.3", "127.0.0.1", "192.168.0.1", "172.20.0.5"])
+def test_what_is_inside_is_never_blocked(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["block-address", address, "--agent-url", "http://127.0.0.1:9"]) == 1
+    assert f"{address} is protected" in capsys.readouterr().err

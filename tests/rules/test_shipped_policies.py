@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import re2
 import yaml
 
 from remediator.actions.catalog import ActionClients, build_actions
@@ -131,6 +132,7 @@ async def test_what_restarts_the_agent_loses_data_or_blocks_somebody_asks_first(
         (_PMS, "backup-pms-container"): 1,
         (_PMS, "backup-pms-fly"): 1,
         (_PMS, "reconnect-network"): 1,
+        ("rate-limit-spike", "block-in-nginx"): 1,
         ("rate-limit-spike", "block-address"): 1,
         ("database-down", "backup-database"): 1,
         ("database-down", "backup-database-fly"): 1,
@@ -177,6 +179,24 @@ def test_the_demo_needs_nothing_that_a_fresh_machine_lacks() -> None:
     assert settings.fly is None
     assert settings.commands is not None
     assert {command.argv[0] for command in settings.commands.values()} == {"python"}
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        ('203.0.113.9 - - [01/Jan/2026:00:00:00 +0000] "GET /api HTTP/1.1" 429 0', "203.0.113.9"),
+        ('INFO:     203.0.113.9:54321 - "GET /api HTTP/1.1" 429 Too Many Requests', "203.0.113.9"),
+        ('2001:db8::1 - - [01/Jan/2026:00:00:00 +0000] "GET /api HTTP/1.1" 429 0', "2001:db8::1"),
+        ('203.0.113.9 - - [x] "GET /10.0.0.1 - 429 HTTP/1.1" 429 0', "203.0.113.9"),
+        ('203.0.113.9 - - [x] "GET /429 HTTP/1.1" 200 429', None),
+        ('WARNING: somebody says 10.0.0.1 - "GET" 429', None),
+    ],
+)
+def test_whom_the_log_names_is_who_asked(line: str, address: str | None) -> None:
+    facts = read_yaml_file(_POLICIES / "rate-limit-spike.yaml").data["diagnose"]
+    (offenders,) = [fact["with"] for fact in facts if fact["fact"] == "offenders"]
+    found = re2.search(offenders["top"]["pattern"], line)
+    assert (found[1] if found else None) == address
 
 
 async def test_every_section_that_an_action_names_is_known_to_the_loader() -> None:
