@@ -44,6 +44,7 @@ def test_what_can_never_hold(source: str, match: str) -> None:
         ("facts.x is none or facts.x > 3", ""),
         ("facts.x == ['a']", ""),
         ("facts_detail.x.y is none", ""),
+        ("facts_detail.x.y is undefined and (true or facts_detail.x.y)", ""),
         ("facts_detail.x.y is none and facts_detail.x.z == 3", ""),
         ("facts_detail.x is none and facts_detail.x.z is none", ""),
         ("labels.a > 'x' and labels.a < 'y'", ""),

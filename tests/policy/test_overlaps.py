@@ -52,6 +52,10 @@ def test_a_resource_is_shared_as_well(tmp_path: Path) -> None:
     assert "on docker:mysql" in warning
 
 
+def test_policies_that_are_off_meet_nobody(tmp_path: Path) -> None:
+    assert warned(tmp_path, {"more": "mode: off"}, {"more": "mode: off"}) == []
+
+
 def test_many_are_counted(tmp_path: Path) -> None:
     warnings = warned(tmp_path, *({} for _ in range(6)))
     assert len(warnings) == 5

@@ -19,6 +19,8 @@ from remediator.policy.promql_constants import constantly
         ("vector(1) > bool 2", True),
         ("3 > vector(2)", True),
         ("vector(1) > 2 > 0", False),
+        ("(3 > vector(2)) == 2", True),
+        ("(vector(3) > 2) == 3", True),
         ("up", None),
         ("up > 1", None),
         ("vector(1) and up", None),
