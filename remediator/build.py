@@ -110,6 +110,7 @@ async def build(
         kill_step=lambda run_id: outside.processes.kill(f"run-{run_id}"),
         poll_soon=poller.poll_soon,
         sender=AppriseSender(),
+        promql_over=outside.promql_over,
         calendar=calendar,
     )
     reload_policies = ReloadPolicies(folder, load, parts.engine, readiness, parts.dispatcher, clock)
@@ -169,6 +170,7 @@ def _services(
         holds=parts.holds,
         control=parts.control,
         by_hand=parts.by_hand,
+        reporter=parts.reporter,
         policies=parts.engine.policies,
         readiness=readiness,
         metrics=metrics,

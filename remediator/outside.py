@@ -17,6 +17,7 @@ from remediator.clock import Clock
 from remediator.engine.assembly import AsksPrometheus
 from remediator.engine.capabilities import Capabilities, capabilities_of
 from remediator.extensions import load_extensions
+from remediator.reports.metrics import AsksRange, NoMetrics
 from remediator.runs.answers import Answer
 from remediator.settings import Settings
 
@@ -41,6 +42,7 @@ class Outside:
 
     processes: ProcessRunner
     promql: AsksPrometheus
+    promql_over: AsksRange
     sources: Mapping[str, AlertmanagerClient]
     capabilities: Capabilities
 
@@ -54,8 +56,9 @@ async def reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     session = await stack.enter_async_context(aiohttp.ClientSession())
     processes = ProcessRunner()
     promql: AsksPrometheus = NoPrometheus()
+    promql_over: AsksRange = NoMetrics()
     if settings.prometheus is not None:
-        promql = PrometheusClient(session, settings.prometheus)
+        promql = promql_over = PrometheusClient(session, settings.prometheus)
     clients = ActionClients.of(settings, processes)
     stack.push_async_callback(clients.close)
     sources = {
@@ -66,4 +69,4 @@ async def reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     extensions = load_extensions(settings.extensions)
     actions = {**build_actions(settings, clients, clock, promql), **extensions.actions}
     capabilities = capabilities_of(actions, settings.limits, extensions)
-    return Outside(processes, promql, sources, capabilities)
+    return Outside(processes, promql, promql_over, sources, capabilities)

@@ -209,6 +209,7 @@ class Settings(BaseSettings):
     policies: Path | None = Field(
         default=None, description="Folder of policies; the shipped ones when absent."
     )
+    reports: Path = Field(default=Path("reports"), description="Folder that incident reports go into.")
     extensions: tuple[ModuleName, ...] = Field(
         default=(), description="Python modules whose actions and guards are added; see extending.md."
     )

@@ -22,6 +22,7 @@ from remediator.cli import (
     holds,
     policies,
     policy_tests,
+    report,
     runs,
     scaffolding,
     server,
@@ -81,6 +82,7 @@ _COMMANDS: dict[str, Command] = {
     "demo": server.run_the_demo,
     "drill": drill.run_a_drill,
     "explain": explain.explain_payload,
+    "report": report.report_on_a_run,
     "backtest": backtest.backtest_policies,
 }
 

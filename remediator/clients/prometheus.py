@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -12,7 +12,7 @@ from remediator.clients.errors import ClientError
 from remediator.clients.monitoring_api import MonitoringApi
 from remediator.clients.sample_age import AsksAt, RecordingRules, all_after
 from remediator.durations import format_duration
-from remediator.runs.answers import Answer, Sample
+from remediator.runs.answers import Answer, RangeAnswer, Sample, Series
 from remediator.settings import Prometheus
 
 _BODY_CAP_BYTES = 4 * 2**20
@@ -46,6 +46,24 @@ class PrometheusClient(AsksAt):
             return _answer(status, body)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, OSError):
             return Answer(error=f"Prometheus answered {status} with something that can't be read")
+
+    async def query_range(self, expr: str, start: datetime, end: datetime, step: timedelta) -> RangeAnswer:
+        """Answer a range query; whatever goes wrong is in the answer."""
+        form = {
+            "query": expr,
+            "start": f"{start.timestamp():.3f}",
+            "end": f"{end.timestamp():.3f}",
+            "step": f"{step.total_seconds():.3f}",
+            "timeout": self._timeout,
+        }
+        try:
+            status, body = await self._api.post("/api/v1/query_range", form)
+        except ClientError as error:
+            return RangeAnswer(error=error.detail)
+        try:
+            return _range_answer(status, body)
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, OSError):
+            return RangeAnswer(error=f"Prometheus answered {status} with something that can't be read")
 
     async def scraped_after(self, expr: str, moment: datetime) -> bool:
         """Tell whether all that `expr` says now comes from samples scraped after `moment`.
@@ -82,6 +100,23 @@ def _answer(status: int, body: Mapping[str, Any]) -> Answer:
     if any("value" not in series for series in result):
         return Answer(error="the query gives histograms; write one that gives numbers")
     return Answer(samples=tuple(_sample(series["metric"], series["value"]) for series in result))
+
+
+def _range_answer(status: int, body: Mapping[str, Any]) -> RangeAnswer:
+    if body["status"] != "success":
+        what = str(body.get("error", "no reason given"))[:_LONGEST_ERROR]
+        return RangeAnswer(error=f"Prometheus answered {status}: {what}")
+    return RangeAnswer(
+        tuple(
+            Series(
+                labels={str(name): str(value) for name, value in series["metric"].items()},
+                points=tuple(
+                    (datetime.fromtimestamp(at, UTC), float(value)) for at, value in series["values"]
+                ),
+            )
+            for series in body["data"]["result"]
+        )
+    )
 
 
 def _sample(labels: Mapping[str, Any], point: Any) -> Sample:

@@ -27,6 +27,7 @@ from remediator.engine.ladder import Ladder
 from remediator.engine.lease_watch import LeaseWatch
 from remediator.engine.news import News, NewsUpdates
 from remediator.engine.policies import Policies
+from remediator.engine.reporting import AsksForReports, Reporter
 from remediator.engine.reverts import Reverter
 from remediator.engine.runner import Runner
 from remediator.engine.schedules import Schedules
@@ -35,6 +36,7 @@ from remediator.engine.starting import Starter
 from remediator.engine.steps import StepRunner
 from remediator.engine.verification import AsksFreshPromQL, Verifier
 from remediator.policy.calendar import Calendar
+from remediator.reports.metrics import AsksRange, NoMetrics
 from remediator.runs.records import TimerKind
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
@@ -65,6 +67,7 @@ class Parts:
     by_hand: ByHand
     runner: Runner
     dispatcher: Dispatcher
+    reporter: Reporter
 
 
 class EngineWaker:
@@ -98,13 +101,15 @@ def assemble(
     kill_step: Callable[[int], int],
     poll_soon: Callable[[str], None],
     sender: SendsNotices | None = None,
+    promql_over: AsksRange | None = None,
     calendar: Calendar | None = None,
 ) -> Parts:
     """Wire the engine's parts. Without a `sender` notices are queued, and go nowhere."""
     followed = FollowedStore(store)
     engine = Engine(followed, clock, settings, policies, capabilities, redactor, failpoints, calendar)
     news = News(engine)
-    followed.followers = (EscalatesAtOnce(engine), news)
+    reporter = Reporter(engine, promql_over or NoMetrics())
+    followed.followers = (EscalatesAtOnce(engine), news, AsksForReports(engine))
     waker = EngineWaker(poll_soon)
     answers = Answers(clock, promql, alerts)
     facts = FactGatherer(capabilities, clock, redactor)
@@ -131,8 +136,13 @@ def assemble(
         TimerKind.ESCALATION: EscalationWatch(engine, answers, facts).look,
         TimerKind.NOTICES: Courier(engine, sender or SendsNothing()).carry,
         TimerKind.NEWS_UPDATE: NewsUpdates(engine, news).tell,
+        TimerKind.REPORT: reporter.report,
     }
-    fewer = {TimerKind.SHADOW: _SHADOW_WORKERS, TimerKind.ESCALATION: _ESCALATION_WORKERS}
+    fewer = {
+        TimerKind.SHADOW: _SHADOW_WORKERS,
+        TimerKind.ESCALATION: _ESCALATION_WORKERS,
+        TimerKind.REPORT: 1,
+    }
     waker.dispatcher = Dispatcher(store, clock, handlers, _WORKERS, fewer)
     return Parts(
         engine=engine,
@@ -143,4 +153,5 @@ def assemble(
         by_hand=ByHand(engine, answers, facts, waker),
         runner=runner,
         dispatcher=waker.dispatcher,
+        reporter=reporter,
     )

@@ -155,6 +155,8 @@ def _check_trigger(checking: Checking, path: NodePath, escalation: Escalation, f
 def _check_news(checking: Checking, policy: Policy) -> None:
     for at, notify in enumerate(policy.notify):
         checking.entry(("notify", at, "channel"), "channels", notify.channel)
+    for at, query in enumerate(policy.report.metrics if policy.report else ()):
+        checking.query(("report", "metrics", at), query, _NOTHING_YET)
     for at, link in enumerate(policy.links):
         fault = link_fault(link.url)
         if fault is not None:

@@ -128,3 +128,7 @@ class Report(Document):
     """When an incident report is written."""
 
     on: tuple[Literal["terminal"], ...] = Field(default=("terminal",), description="When a run has ended.")
+    metrics: tuple[str, ...] = Field(
+        default=(), max_length=8, description="Queries to show and plot; what the policy asks when left out."
+    )
+    action_items: tuple[Sentence, ...] = Field(default=(), description="What is to be done after each.")

@@ -39,6 +39,22 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """One series over a time."""
+
+    labels: Labels
+    points: tuple[tuple[datetime, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RangeAnswer:
+    """What came back for a time: series, or why there are none to look at."""
+
+    series: tuple[Series, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came back: samples, or why there are none to look at. `scalar` answers hold unless 0."""
 

@@ -57,6 +57,8 @@ class AuditAction(StrEnum):
     NOTICE_SENT = "notice.sent"
     NOTICE_DELAYED = "notice.delayed"
     NOTICE_FAILED = "notice.failed"
+    REPORT_WRITTEN = "report.written"
+    REPORT_FAILED = "report.failed"
     HOLD_ADDED = "hold.added"
     HOLD_REMOVED = "hold.removed"
     HOLD_EXPIRED = "hold.expired"

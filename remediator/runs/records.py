@@ -215,6 +215,7 @@ class TimerKind(StrEnum):
     ESCALATION = "escalation"  # subject: an escalation
     NOTICES = "notices"  # subject: a channel
     NEWS_UPDATE = "news_update"  # subject: the run that is told of
+    REPORT = "report"  # subject: the run that is reported on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from remediator.web import (
     metrics,
     notices,
     policies,
+    reports,
     runs,
     webhook,
 )
@@ -139,6 +140,13 @@ ROUTES = (
         Operation(query=runs.RunsQuery, answer=Page[RunOutput]),
     ),
     Route(GET, _RUN, runs.show_run, Role.VIEWER, Operation(query=Query, answer=RunDetailOutput)),
+    Route(
+        GET,
+        f"{_RUN}/report",
+        reports.show_report,
+        Role.VIEWER,
+        Operation(query=Query, answer=reports.ReportOutput),
+    ),
     Route(POST, f"{_RUN}/approve", approvals.approve_run, Role.APPROVER, _VOTE),
     Route(POST, f"{_RUN}/deny", approvals.deny_run, Role.APPROVER, _VOTE),
     Route(

@@ -17,6 +17,7 @@ from remediator.engine.readiness import Readiness
 from remediator.engine.results import Result
 from remediator.errors import Problem
 from remediator.policy.loaded import PolicySet
+from remediator.reports.writer import MadeReport
 from remediator.runs.records import HoldScope
 from remediator.settings import Settings
 from remediator.store.base import Store
@@ -97,6 +98,18 @@ class StartsByHand(Protocol):
         ...
 
 
+class MakesReports(Protocol):
+    """The engine's reporter."""
+
+    async def make(self, run_id: int) -> MadeReport:
+        """Make a run's report.
+
+        Raises:
+            NoSuchRunError: when there is no such run.
+        """
+        ...
+
+
 class ServesPolicies(Protocol):
     """The policies that serve."""
 
@@ -123,6 +136,7 @@ class Services:
     holds: PausesAutomation
     control: ControlsRuns
     by_hand: StartsByHand
+    reporter: MakesReports
     policies: ServesPolicies
     readiness: Readiness
     metrics: Metrics

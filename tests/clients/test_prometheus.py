@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import inf, isnan
 from typing import Any
 from urllib.parse import parse_qs
@@ -191,3 +191,39 @@ async def test_a_server_that_keeps_one_waiting_or_reading(
     async with TestServer(app) as server:
         answer = await client(session, str(server.make_url("/")), timeout=patience).query("x")
     assert answer.error == error
+
+
+RANGE = "/api/v1/query_range"
+
+
+async def test_a_range_gives_series(session: aiohttp.ClientSession) -> None:
+    result = [{"metric": {"job": "a"}, "values": [[1767614400, "1"], [1767614415.5, "NaN"]]}]
+    async with scripted_api(RANGE, payload=success("matrix", result)) as api:
+        answer = await client(session, api.url).query_range("up", AT, AT, timedelta(seconds=15))
+    assert answer.error is None
+    (series,) = answer.series
+    assert series.labels == {"job": "a"}
+    assert series.points[0] == (datetime(2026, 1, 5, 12, 0, tzinfo=UTC), 1.0)
+    assert isnan(series.points[1][1])
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"status": "error", "error": "too many points"}, "too many points"),
+        (
+            {"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}}]}},
+            "can't be read",
+        ),
+    ],
+)
+async def test_a_range_that_fails_says_why(session: aiohttp.ClientSession, body: Any, said: str) -> None:
+    async with scripted_api(RANGE, payload=body) as api:
+        answer = await client(session, api.url).query_range("up", AT, AT, timedelta(seconds=15))
+    assert answer.series == ()
+    assert said in str(answer.error)
+
+
+async def test_a_range_from_nobody(session: aiohttp.ClientSession) -> None:
+    answer = await client(session).query_range("up", AT, AT, timedelta(seconds=15))
+    assert "can't be reached" in str(answer.error)

@@ -70,6 +70,15 @@ async def test_a_number_a_condition_and_a_mistake(client: PrometheusClient) -> N
     assert "matrix" in ((await client.query("up[1m]")).error or "")
 
 
+async def test_a_range(client: PrometheusClient) -> None:
+    now = datetime.now(UTC)
+    answer = await client.query_range("vector(3)", now - timedelta(seconds=30), now, timedelta(seconds=10))
+    assert answer.error is None
+    assert [value for _, value in answer.series[0].points] == [3.0] * 4
+    mistake = await client.query_range("up ==", now, now, timedelta(seconds=10))
+    assert "parse error" in str(mistake.error)
+
+
 async def test_a_query_as_of_then(client: PrometheusClient) -> None:
     then = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
     answer = await client.query("time()", at=then)

@@ -301,7 +301,7 @@ CREATE TABLE channels (
 )
 ;
 CREATE TABLE timers (
-  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow', 'schedule', 'escalation', 'notices', 'news_update')),
+  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow', 'schedule', 'escalation', 'notices', 'news_update', 'report')),
   subject_id INTEGER NOT NULL,
   due_at TEXT NOT NULL,
   priority INTEGER NOT NULL,

@@ -41,6 +41,7 @@ CONTRACT = {
     ("GET", "/api/v1/events"): Role.VIEWER,
     ("GET", "/api/v1/leases"): Role.VIEWER,
     ("GET", "/api/v1/notices"): Role.VIEWER,
+    ("GET", "/api/v1/runs/{id}/report"): Role.VIEWER,
     ("GET", "/api/v1/channels"): Role.VIEWER,
     ("GET", "/api/v1/holds"): Role.OPERATOR,
     ("POST", "/api/v1/holds"): Role.OPERATOR,

@@ -29,3 +29,13 @@ async def test_notices_and_channels_are_listed(tmp_path: Path) -> None:
         assert run["links"] == [{"title": "Traces", "url": "https://jaeger.example/x?s=a%20b"}]
         metrics = (await served.ask("GET", "/metrics", who=None)).body
         assert 'remediator_notifications_total{channel="other",result="sent"} 2.0' in str(metrics)
+
+
+async def test_the_report_of_a_run_is_made_as_it_is_asked_for(tmp_path: Path) -> None:
+    async with site(tmp_path, POLICY) as served:
+        await served.world.fire()
+        report = await served.get("/api/v1/runs/1/report")
+        assert report["name"] == "fix-20260105_120000-run-1"
+        assert report["markdown"].startswith("# Broken on thing/a\n")
+        assert report["svg"] is None
+        assert (await served.ask("GET", "/api/v1/runs/9/report", who="root")).status == 404

@@ -1,0 +1,1 @@
+"""Incident reports: Markdown from the records, with metrics and plots; from the same, the same bytes."""

@@ -1,0 +1,82 @@
+"""Makes reports, and writes them into a folder: the Markdown, and its plots beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from remediator.errors import RemediatorError
+from remediator.policy.links import context_scope, rendered_links
+from remediator.reports.incident import Incident, gather, window_of
+from remediator.reports.markdown import markdown
+from remediator.reports.metrics import AsksRange, measure
+from remediator.reports.plots import can_plot, plot
+from remediator.store.base import Reads
+
+NO_PLOTS = "No plots: matplotlib is not installed (`pip install remediator[plots]`)."
+_NOTHING_TO_PLOT = "No plots: there was nothing to draw."
+
+
+class NoSuchRunError(RemediatorError):
+    """There is no run to report on."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeReport:
+    """A report, not written yet."""
+
+    name: str
+    """The file's name, without its ending."""
+    text: str
+    svg: bytes | None
+
+
+def look_up(reads: Reads, run_id: int) -> Incident:
+    """Gather an incident.
+
+    Raises:
+        NoSuchRunError: when there is none.
+    """
+    incident = gather(reads, run_id)
+    if incident is None:
+        raise NoSuchRunError(f"there is no run {run_id}")
+    links = rendered_links(incident.policy.links, context_scope(incident.context))
+    return replace(incident, links=tuple(links))
+
+
+async def make_report(incident: Incident, promql_over: AsksRange) -> MadeReport:
+    """Make a report of an incident: the metrics asked for, the plots drawn in a thread."""
+    window = window_of(incident)
+    measured = await measure(incident, window, promql_over)
+    svg = await asyncio.to_thread(plot, incident, window, measured)
+    name = name_of(incident)
+    why = _NOTHING_TO_PLOT if can_plot() else NO_PLOTS
+    text = markdown(incident, window, measured, plot=f"{name}.svg" if svg else None, why_no_plot=why)
+    return MadeReport(name, text, svg)
+
+
+def name_of(incident: Incident) -> str:
+    """Return the name of an incident's report: the policy's, the time, and the run's id."""
+    return f"{incident.policy.policy}-{incident.opened_at:%Y%m%d_%H%M%S}-run-{incident.run.id}"
+
+
+def write_report(report: MadeReport, folder: Path) -> Path:
+    """Write a report into a folder, over an earlier one of the same incident; returns the Markdown's path.
+
+    Raises:
+        OSError: when the folder can't be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if report.svg is not None:
+        _replace(folder / f"{report.name}.svg", report.svg)
+    path = folder / f"{report.name}.md"
+    _replace(path, report.text.encode())
+    return path
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Nobody reads half a report."""
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(content)
+    beside.replace(path)
