@@ -33,7 +33,7 @@ def _check_story(output: str) -> None:
     order = [stage for stage in dict.fromkeys(stages) if stage != "meanwhile"]
     assert order == ["broken", "received", "decided", "acted", "verified", "resolved", "reverted"]
     assert "times divided by 30" in output
-    assert "restart-pms-command: did not work" in output
+    assert "next option of the ladder: mock-failover" in output
     assert "the agent serves guests from qloapps again" in output
     assert "remediator audit verify: The audit log is whole" in output
 

@@ -53,7 +53,7 @@ POLICIES = {
     "runs": (_HELD, ""),
     "shadowed": (f"mode: shadow\n{_HELD}", ""),
     "switched-off": ("mode: 'off'", ""),
-    "not-confirmed": ("guards: [{promql: {query: 'vector(1) > 1'}}]", ""),
+    "not-confirmed": ("guards: [{promql: {query: 'vector(time()) < 1'}}]", ""),
     "not-yet-held": ("guards: [{promql: {query: 'vector(1) > 0', hold: 1h}}]", ""),
     "cannot-be-asked": (
         """guards: [{promql: {query: 'label_replace(vector(1), "1x", "", "", "")'}}]""",
