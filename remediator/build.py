@@ -85,7 +85,7 @@ async def build(
     Raises:
         ConfigError: with every fault of every policy file.
     """
-    outside = await reach_out(settings, clock, stack)
+    outside = await reach_out(settings, clock, stack, store)
     calendar = CronCalendar()
     catalog = catalog_of(outside.capabilities, calendar)
     folder = policy_folder(settings)
@@ -110,7 +110,7 @@ async def build(
         kill_step=lambda run_id: outside.processes.kill(f"run-{run_id}"),
         poll_soon=poller.poll_soon,
         sender=AppriseSender(),
-        promql_over=outside.promql_over,
+        reports=outside.reports,
         calendar=calendar,
     )
     reload_policies = ReloadPolicies(folder, load, parts.engine, readiness, parts.dispatcher, clock)
@@ -170,7 +170,7 @@ def _services(
         holds=parts.holds,
         control=parts.control,
         by_hand=parts.by_hand,
-        reporter=parts.reporter,
+        reports=parts.reports,
         policies=parts.engine.policies,
         readiness=readiness,
         metrics=metrics,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import aiohttp
@@ -16,10 +16,13 @@ from remediator.clients.prometheus import PrometheusClient
 from remediator.clock import Clock
 from remediator.engine.assembly import AsksPrometheus
 from remediator.engine.capabilities import Capabilities, capabilities_of
+from remediator.engine.outbox import MessageQueue
 from remediator.extensions import load_extensions
 from remediator.reports.metrics import AsksRange, NoMetrics
+from remediator.reports.writer import Reports
 from remediator.runs.answers import Answer
 from remediator.settings import Settings
+from remediator.store.base import Store
 
 
 class NoPrometheus:
@@ -42,13 +45,17 @@ class Outside:
 
     processes: ProcessRunner
     promql: AsksPrometheus
-    promql_over: AsksRange
+    reports: Reports | None
     sources: Mapping[str, AlertmanagerClient]
     capabilities: Capabilities
 
 
-async def reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Outside:
+async def reach_out(
+    settings: Settings, clock: Clock, stack: AsyncExitStack, store: Store | None = None
+) -> Outside:
     """Build the clients and the actions; what has to be closed goes on `stack`.
+
+    Without a store they look, and nothing is queued or reported.
 
     Raises:
         ConfigError: with every fault of the extensions.
@@ -66,7 +73,10 @@ async def reach_out(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         for name, source in settings.sources.items()
         if source.url is not None
     }
+    reports = Reports(store, promql_over, settings.reports) if store is not None else None
+    messages = MessageQueue(store, clock) if store is not None else None
+    clients = replace(clients, alertmanagers=sources, messages=messages, reports=reports)
     extensions = load_extensions(settings.extensions)
     actions = {**build_actions(settings, clients, clock, promql), **extensions.actions}
     capabilities = capabilities_of(actions, settings.limits, extensions)
-    return Outside(processes, promql, promql_over, sources, capabilities)
+    return Outside(processes, promql, reports, sources, capabilities)

@@ -83,6 +83,13 @@ class Call:
     timeout: timedelta
     started_at: datetime
 
+    @property
+    def run_id(self) -> int | None:
+        """The run whose step this is; None for a look that belongs to no run."""
+        head, _, _ = self.key.partition("/")
+        number = head.removeprefix("run-")
+        return int(number) if head != number and number.isdecimal() else None
+
 
 class ProbeAnswer(StrEnum):
     """What a look after a crash says of a step that was started."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from remediator.actions.alertmanager_silence import AlertmanagerSilence, SilencesAlerts
 from remediator.actions.base import Action
 from remediator.actions.command_run import CommandRun
 from remediator.actions.compose_restart import ComposeRestart
@@ -39,7 +40,9 @@ from remediator.actions.net_dns import NetDns
 from remediator.actions.net_tcp import NetTcp
 from remediator.actions.nginx_control import NginxControl
 from remediator.actions.nginx_reload import NginxReload
+from remediator.actions.notify_send import NotifySend, QueuesMessages
 from remediator.actions.prometheus_query import AnswersPromQL, PrometheusQuery
+from remediator.actions.report_write import ReportWrite, WritesReports
 from remediator.actions.wait import Wait
 from remediator.clients.compose import ComposeClient
 from remediator.clients.docker import DockerEngine
@@ -79,6 +82,9 @@ ACTIONS: tuple[type[Action[Any]], ...] = (
     FileRender,
     NginxReload,
     CommandRun,
+    AlertmanagerSilence,
+    NotifySend,
+    ReportWrite,
     Wait,
 )
 """Every action's class, for the documentation and the schema."""
@@ -93,6 +99,9 @@ class ActionClients:
     compose: ComposeClient | None
     fly: FlyClient | None
     processes: ProcessRunner
+    alertmanagers: Mapping[str, SilencesAlerts] = field(default_factory=dict)
+    messages: QueuesMessages | None = None
+    reports: WritesReports | None = None
 
     @classmethod
     def of(cls, settings: Settings, processes: ProcessRunner) -> ActionClients:
@@ -125,6 +134,7 @@ def build_actions(
         settings.compose, clients.compose, clients.engine if settings.docker is not None else None
     )
     apps = FlyApps(settings.fly, clients.fly)
+    public_url = str(settings.server.public_url) if settings.server.public_url else None
     built: tuple[Action[Any], ...] = (
         HttpRequest(settings.services, clients.services),
         HttpProbe(settings.services, clients.services, inside),
@@ -154,6 +164,9 @@ def build_actions(
         FileRender(settings.files, commands, control),
         NginxReload(control),
         commands,
+        AlertmanagerSilence(settings.sources, clients.alertmanagers, clock, public_url),
+        NotifySend(clients.messages),
+        ReportWrite(clients.reports),
         Wait(clock),
     )
     return {action.name: action for action in built}

@@ -1,11 +1,12 @@
-"""Asks one Alertmanager which alerts it has."""
+"""Asks one Alertmanager which alerts it has, and silences them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -48,6 +49,16 @@ class ActiveAlert:
         return self.state == "suppressed"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """One silence that stands or is to come."""
+
+    id: str
+    created_by: str
+    comment: str
+    ends_at: datetime
+
+
 class AlertmanagerClient:
     """One Alertmanager."""
 
@@ -73,17 +84,73 @@ class AlertmanagerClient:
             name: "true" if wanted else "false"
             for name, wanted in (("active", active), ("silenced", silenced), ("inhibited", inhibited))
         }
-        try:
-            status, body = await self._api.get("/api/v2/alerts", query)
-        except ClientError as error:
-            raise AlertmanagerError(error.detail) from None
-        if status != 200:
-            raise AlertmanagerError(f"Alertmanager answered {status}: {str(body)[:_LONGEST_ERROR]}")
+        _, body = await self._answered(self._api.get("/api/v2/alerts", query))
         try:
             return [_alert(raw) for raw in body]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"Alertmanager's list of alerts can't be read: {type(error).__name__}"
             raise AlertmanagerError(what) from None
+
+    async def silences(self) -> list[Silence]:
+        """Return its silences that have not ended.
+
+        Raises:
+            AlertmanagerError: when it can't be asked.
+        """
+        _, body = await self._answered(self._api.get("/api/v2/silences", {}))
+        try:
+            return [_silence(raw) for raw in body if raw["status"]["state"] != "expired"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            what = f"Alertmanager's list of silences can't be read: {type(error).__name__}"
+            raise AlertmanagerError(what) from None
+
+    async def silence(self, labels: Labels, *, start: datetime, end: datetime, by: str, comment: str) -> str:
+        """Silence alerts that have all these labels, with these very values; returns the silence's id.
+
+        Raises:
+            AlertmanagerError: when it refused, or nobody knows.
+        """
+        body = {
+            "matchers": [
+                {"name": name, "value": value, "isRegex": False, "isEqual": True}
+                for name, value in sorted(labels.items())
+            ],
+            "startsAt": start.isoformat(),
+            "endsAt": end.isoformat(),
+            "createdBy": by,
+            "comment": comment,
+        }
+        _, answer = await self._answered(self._api.send("/api/v2/silences", body))
+        try:
+            return _text(answer["silenceID"])
+        except (KeyError, TypeError):
+            raise AlertmanagerError("Alertmanager's answer to a silence can't be read") from None
+
+    async def end_silence(self, silence_id: str) -> None:
+        """End a silence now.
+
+        Raises:
+            AlertmanagerError: when it refused, or nobody knows.
+        """
+        await self._answered(self._api.delete(f"/api/v2/silence/{quote(silence_id, safe='')}"))
+
+    async def _answered(self, exchange: Awaitable[tuple[int, Any]]) -> tuple[int, Any]:
+        try:
+            status, body = await exchange
+        except ClientError as error:
+            raise AlertmanagerError(error.detail) from None
+        if status != 200:
+            raise AlertmanagerError(f"Alertmanager answered {status}: {str(body)[:_LONGEST_ERROR]}")
+        return status, body
+
+
+def _silence(raw: Mapping[str, Any]) -> Silence:
+    return Silence(
+        id=_text(raw["id"]),
+        created_by=_text(raw["createdBy"]),
+        comment=_text(raw["comment"]),
+        ends_at=_time(raw["endsAt"]),
+    )
 
 
 def _alert(raw: Mapping[str, Any]) -> ActiveAlert:

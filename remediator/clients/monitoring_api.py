@@ -35,23 +35,38 @@ class MonitoringApi:
 
     async def get(self, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
         """Ask with GET; see `_exchange`."""
-        return await self._exchange("GET", path, query, None)
+        return await self._exchange("GET", path, query=query)
 
     async def post(self, path: str, form: Mapping[str, str]) -> tuple[int, Any]:
         """Ask with a form, which has no limit on its length; see `_exchange`."""
-        return await self._exchange("POST", path, None, form)
+        return await self._exchange("POST", path, data=form)
+
+    async def send(self, path: str, body: Mapping[str, Any]) -> tuple[int, Any]:
+        """Post JSON; see `_exchange`."""
+        return await self._exchange("POST", path, json_body=body)
+
+    async def delete(self, path: str) -> tuple[int, Any]:
+        """Ask for something to be removed; see `_exchange`."""
+        return await self._exchange("DELETE", path)
 
     async def _exchange(
-        self, method: str, path: str, query: Mapping[str, str] | None, form: Mapping[str, str] | None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        json_body: Mapping[str, Any] | None = None,
     ) -> tuple[int, Any]:
-        """Return the status and the body as JSON.
+        """Return the status and the body as JSON; None for a removal that leaves nothing to say.
 
         Raises:
             ClientError: not reached, no answer in time, no JSON, or too much of it.
         """
         try:
             status, body = await asyncio.wait_for(
-                self._read(method, path, query, form), self.timeout.total_seconds()
+                self._read(method, path, params=query, data=data, json=json_body),
+                self.timeout.total_seconds(),
             )
         except SecretUnavailableError as error:
             raise ClientError(Fault.REFUSED, str(error)) from None
@@ -62,16 +77,16 @@ class MonitoringApi:
             # A ValueError is a header that can't be written; it may hold a secret, so only its name shows.
             what = f"{self.name} can't be reached: {type(error).__name__}"
             raise ClientError(Fault.LOST, what) from None
+        if not body and method == "DELETE":
+            return status, None  # it is gone, and there is nothing to say of it
         return status, await self._parsed(status, body)
 
-    async def _read(
-        self, method: str, path: str, query: Mapping[str, str] | None, form: Mapping[str, str] | None
-    ) -> tuple[int, bytes]:
+    async def _read(self, method: str, path: str, **sent: Any) -> tuple[int, bytes]:
         address = URL(str(self.url).rstrip("/") + path, encoded=True)
         # Unpacked, a small body could be a large one.
         headers = {"Accept-Encoding": "identity", **authorization(self.auth)}
         async with self.session.request(
-            method, address, params=query, data=form, headers=headers, allow_redirects=False
+            method, address, headers=headers, allow_redirects=False, **sent
         ) as response:
             body = bytearray()
             async for chunk in response.content.iter_any():

@@ -36,7 +36,8 @@ from remediator.engine.starting import Starter
 from remediator.engine.steps import StepRunner
 from remediator.engine.verification import AsksFreshPromQL, Verifier
 from remediator.policy.calendar import Calendar
-from remediator.reports.metrics import AsksRange, NoMetrics
+from remediator.reports.metrics import NoMetrics
+from remediator.reports.writer import Reports
 from remediator.runs.records import TimerKind
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
@@ -67,7 +68,7 @@ class Parts:
     by_hand: ByHand
     runner: Runner
     dispatcher: Dispatcher
-    reporter: Reporter
+    reports: Reports
 
 
 class EngineWaker:
@@ -101,14 +102,14 @@ def assemble(
     kill_step: Callable[[int], int],
     poll_soon: Callable[[str], None],
     sender: SendsNotices | None = None,
-    promql_over: AsksRange | None = None,
+    reports: Reports | None = None,
     calendar: Calendar | None = None,
 ) -> Parts:
     """Wire the engine's parts. Without a `sender` notices are queued, and go nowhere."""
     followed = FollowedStore(store)
     engine = Engine(followed, clock, settings, policies, capabilities, redactor, failpoints, calendar)
     news = News(engine)
-    reporter = Reporter(engine, promql_over or NoMetrics())
+    reports = reports or Reports(store, NoMetrics(), settings.reports)
     followed.followers = (EscalatesAtOnce(engine), news, AsksForReports(engine))
     waker = EngineWaker(poll_soon)
     answers = Answers(clock, promql, alerts)
@@ -136,7 +137,7 @@ def assemble(
         TimerKind.ESCALATION: EscalationWatch(engine, answers, facts).look,
         TimerKind.NOTICES: Courier(engine, sender or SendsNothing()).carry,
         TimerKind.NEWS_UPDATE: NewsUpdates(engine, news).tell,
-        TimerKind.REPORT: reporter.report,
+        TimerKind.REPORT: Reporter(engine, reports).report,
     }
     fewer = {
         TimerKind.SHADOW: _SHADOW_WORKERS,
@@ -153,5 +154,5 @@ def assemble(
         by_hand=ByHand(engine, answers, facts, waker),
         runner=runner,
         dispatcher=waker.dispatcher,
-        reporter=reporter,
+        reports=reports,
     )

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from remediator.clock import Clock
 from remediator.engine.actors import ENGINE
 from remediator.runs.audit import AuditAction, AuditEntry
-from remediator.runs.news import Channel, Notice, NoticeState
-from remediator.runs.records import TimerKind
-from remediator.store.base import Filter, Order, Reads, Tx
+from remediator.runs.news import Channel, NewsKind, Notice, NoticeState
+from remediator.runs.records import Run, TimerKind
+from remediator.store.base import Filter, Order, Reads, Store, Tx
 
 # Telling people comes after whatever remedies.
 AFTER_REMEDIES = 2**30
@@ -28,6 +29,35 @@ def post(tx: Tx, notice: Notice, now: datetime) -> Notice:
     due_at = now if channel.retry_at is None else max(now, channel.retry_at)
     tx.set_timer(TimerKind.NOTICES, channel.id, due_at, AFTER_REMEDIES)
     return queued
+
+
+class MessageQueue:
+    """Takes messages that a policy's step sends."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def queue(self, channel: str, title: str, text: str, *, key: str, run_id: int | None) -> int:
+        """Queue a message once for each key, durably, and return its notice's id."""
+
+        def work(tx: Tx) -> int:
+            now = self._clock.now()
+            run = tx.get(Run, run_id) if run_id is not None else None
+            notice = Notice(
+                key=key,
+                channel=channel,
+                kind=NewsKind.MESSAGE,
+                policy=run.policy if run else None,
+                target=run.target if run else None,
+                episode_id=run.episode_id if run else None,
+                run_id=run.id if run else None,
+                content={"title": title, "text": text},
+                created_at=now,
+            )
+            return post(tx, notice, now).id
+
+        return await self._store.write(work)
 
 
 def channel_called(reads: Reads, name: str) -> Channel | None:

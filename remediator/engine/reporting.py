@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from pathlib import Path
@@ -13,8 +12,7 @@ from remediator.engine.at_once import origin_of
 from remediator.engine.context import Engine
 from remediator.engine.journal import note_run
 from remediator.engine.outbox import AFTER_REMEDIES
-from remediator.reports.metrics import AsksRange
-from remediator.reports.writer import MadeReport, look_up, make_report, write_report
+from remediator.reports.writer import Reports
 from remediator.runs.audit import AuditAction, AuditRow
 from remediator.runs.records import Run, TimerKind
 from remediator.runs.states import RunState
@@ -49,39 +47,20 @@ class AsksForReports:
 class Reporter:
     """Makes and writes reports. A failure is written down, and fails nothing else."""
 
-    def __init__(self, engine: Engine, promql_over: AsksRange) -> None:
+    def __init__(self, engine: Engine, reports: Reports) -> None:
         self._engine = engine
-        self._promql_over = promql_over
+        self._reports = reports
 
     async def report(self, run_id: int) -> None:
         """Handle the report timer of a run."""
         path, error = await self._attempt(run_id)
         await self._engine.store.write(lambda tx: self._conclude(tx, run_id, path, error))
 
-    async def make(self, run_id: int) -> MadeReport:
-        """Make a report without writing it.
-
-        Raises:
-            NoSuchRunError: when there is no such run.
-        """
-        incident = await self._engine.store.read(lambda reads: look_up(reads, run_id))
-        return await make_report(incident, self._promql_over)
-
-    async def write(self, run_id: int) -> Path:
-        """Make a report and write it.
-
-        Raises:
-            NoSuchRunError: when there is no such run.
-            OSError: when the folder can't be written to.
-        """
-        report = await self.make(run_id)
-        return await asyncio.to_thread(write_report, report, self._engine.settings.reports)
-
     async def _attempt(self, run_id: int) -> tuple[Path | None, str]:
         try:
-            return await self.write(run_id), ""
+            return await self._reports.write(run_id), ""
         except OSError as error:
-            return None, f"{self._engine.settings.reports}: {error.strerror or type(error).__name__}"
+            return None, f"{self._reports.folder}: {error.strerror or type(error).__name__}"
         except Exception as error:  # noqa: BLE001  the boundary of a job: a report never fails a run
             _LOG.exception("the report of run %s could not be made", run_id)
             return None, f"it could not be made: {type(error).__name__}"

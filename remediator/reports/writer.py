@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from remediator.errors import RemediatorError
 from remediator.policy.links import context_scope, rendered_links
@@ -13,6 +15,8 @@ from remediator.reports.markdown import markdown
 from remediator.reports.metrics import AsksRange, measure
 from remediator.reports.plots import can_plot, plot
 from remediator.store.base import Reads
+
+T = TypeVar("T")
 
 NO_PLOTS = "No plots: matplotlib is not installed (`pip install remediator[plots]`)."
 _NOTHING_TO_PLOT = "No plots: there was nothing to draw."
@@ -30,6 +34,41 @@ class MadeReport:
     """The file's name, without its ending."""
     text: str
     svg: bytes | None
+
+
+class ReadsRecords(Protocol):
+    """A store that can be read."""
+
+    async def read(self, work: Callable[[Reads], T]) -> T:
+        """Run `work` on a consistent snapshot."""
+        ...
+
+
+class Reports:
+    """Makes reports of a store's runs, and writes them."""
+
+    def __init__(self, records: ReadsRecords, promql_over: AsksRange, folder: Path) -> None:
+        self._records = records
+        self._promql_over = promql_over
+        self.folder = folder
+
+    async def make(self, run_id: int) -> MadeReport:
+        """Make a report without writing it.
+
+        Raises:
+            NoSuchRunError: when there is no such run.
+        """
+        incident = await self._records.read(lambda reads: look_up(reads, run_id))
+        return await make_report(incident, self._promql_over)
+
+    async def write(self, run_id: int) -> Path:
+        """Make a report and write it.
+
+        Raises:
+            NoSuchRunError: when there is no such run.
+            OSError: when the folder can't be written to.
+        """
+        return await asyncio.to_thread(write_report, await self.make(run_id), self.folder)
 
 
 def look_up(reads: Reads, run_id: int) -> Incident:

@@ -29,7 +29,7 @@ async def show_report(request: web.Request) -> web.StreamResponse:
     """Make the report of a run's incident."""
     read_query(request, Query)
     try:
-        report = await request.app[SERVICES].reporter.make(record_id(request))
+        report = await request.app[SERVICES].reports.make(record_id(request))
     except NoSuchRunError as error:
         raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
     svg = report.svg.decode() if report.svg is not None else None

@@ -99,7 +99,7 @@ class StartsByHand(Protocol):
 
 
 class MakesReports(Protocol):
-    """The engine's reporter."""
+    """Makes incident reports."""
 
     async def make(self, run_id: int) -> MadeReport:
         """Make a run's report.
@@ -136,7 +136,7 @@ class Services:
     holds: PausesAutomation
     control: ControlsRuns
     by_hand: StartsByHand
-    reporter: MakesReports
+    reports: MakesReports
     policies: ServesPolicies
     readiness: Readiness
     metrics: Metrics

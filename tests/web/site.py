@@ -151,7 +151,7 @@ async def site(
         holds=world.parts.holds,
         control=world.parts.control,
         by_hand=world.parts.by_hand,
-        reporter=world.parts.reporter,
+        reports=world.parts.reports,
         policies=engine.policies,
         readiness=Readiness(),
         metrics=metrics,
