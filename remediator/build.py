@@ -28,6 +28,7 @@ from remediator.jobs.verify_audit import VerifyAudit
 from remediator.outside import Outside, reach_out
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_document, load_policies
+from remediator.reports.writer import Reports
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
 from remediator.shipped import policy_folder
@@ -95,6 +96,7 @@ async def build(
 
     first = await asyncio.to_thread(load)
     poller = SoonPoller()
+    reports = Reports(store, outside.promql_over, settings.reports)
     parts = assemble(
         settings=settings,
         store=store,
@@ -110,13 +112,13 @@ async def build(
         kill_step=lambda run_id: outside.processes.kill(f"run-{run_id}"),
         poll_soon=poller.poll_soon,
         sender=AppriseSender(),
-        reports=outside.reports,
+        reports=reports,
         calendar=calendar,
     )
     reload_policies = ReloadPolicies(folder, load, parts.engine, readiness, parts.dispatcher, clock)
     jobs = (reload_policies, *_jobs(settings, clock, parts, outside, poller))
     verify = VerifyAudit(store.verify_audit, readiness, lambda why: stop_acting(parts, why))
-    services = _services(settings, store, clock, parts, readiness, outside.capabilities)
+    services = _services(settings, store, clock, parts, readiness, outside.capabilities, reports)
     return Server(parts, services, (verify, *jobs), first, poller)
 
 
@@ -148,6 +150,7 @@ def _services(
     parts: Parts,
     readiness: Readiness,
     capabilities: Capabilities,
+    reports: Reports,
 ) -> Services:
     """What the web server holds; metrics and logs hear of every commit from here on."""
     registry = CollectorRegistry()
@@ -170,7 +173,7 @@ def _services(
         holds=parts.holds,
         control=parts.control,
         by_hand=parts.by_hand,
-        reports=parts.reports,
+        reports=reports,
         policies=parts.engine.policies,
         readiness=readiness,
         metrics=metrics,

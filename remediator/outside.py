@@ -45,7 +45,7 @@ class Outside:
 
     processes: ProcessRunner
     promql: AsksPrometheus
-    reports: Reports | None
+    promql_over: AsksRange
     sources: Mapping[str, AlertmanagerClient]
     capabilities: Capabilities
 
@@ -79,4 +79,4 @@ async def reach_out(
     extensions = load_extensions(settings.extensions)
     actions = {**build_actions(settings, clients, clock, promql), **extensions.actions}
     capabilities = capabilities_of(actions, settings.limits, extensions)
-    return Outside(processes, promql, reports, sources, capabilities)
+    return Outside(processes, promql, promql_over, sources, capabilities)

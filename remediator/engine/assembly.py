@@ -16,7 +16,7 @@ from remediator.engine.context import Engine
 from remediator.engine.control import Control
 from remediator.engine.courier import Courier, SendsNothing, SendsNotices
 from remediator.engine.decider import Decider
-from remediator.engine.dispatch import Dispatcher
+from remediator.engine.dispatch import Dispatcher, Handler
 from remediator.engine.escalation import EscalationWatch
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoints
@@ -27,7 +27,7 @@ from remediator.engine.ladder import Ladder
 from remediator.engine.lease_watch import LeaseWatch
 from remediator.engine.news import News, NewsUpdates
 from remediator.engine.policies import Policies
-from remediator.engine.reporting import AsksForReports, Reporter
+from remediator.engine.reporting import AsksForReports, Reporter, WritesReports
 from remediator.engine.reverts import Reverter
 from remediator.engine.runner import Runner
 from remediator.engine.schedules import Schedules
@@ -36,8 +36,6 @@ from remediator.engine.starting import Starter
 from remediator.engine.steps import StepRunner
 from remediator.engine.verification import AsksFreshPromQL, Verifier
 from remediator.policy.calendar import Calendar
-from remediator.reports.metrics import NoMetrics
-from remediator.reports.writer import Reports
 from remediator.runs.records import TimerKind
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
@@ -68,7 +66,6 @@ class Parts:
     by_hand: ByHand
     runner: Runner
     dispatcher: Dispatcher
-    reports: Reports
 
 
 class EngineWaker:
@@ -102,15 +99,17 @@ def assemble(
     kill_step: Callable[[int], int],
     poll_soon: Callable[[str], None],
     sender: SendsNotices | None = None,
-    reports: Reports | None = None,
+    reports: WritesReports | None = None,
     calendar: Calendar | None = None,
 ) -> Parts:
-    """Wire the engine's parts. Without a `sender` notices are queued, and go nowhere."""
+    """Wire the engine's parts. Without a `sender` notices are queued, and go nowhere; without
+    `reports` none are written."""
     followed = FollowedStore(store)
     engine = Engine(followed, clock, settings, policies, capabilities, redactor, failpoints, calendar)
     news = News(engine)
-    reports = reports or Reports(store, NoMetrics(), settings.reports)
-    followed.followers = (EscalatesAtOnce(engine), news, AsksForReports(engine))
+    followed.followers = (EscalatesAtOnce(engine), news)
+    if reports is not None:
+        followed.followers += (AsksForReports(engine),)
     waker = EngineWaker(poll_soon)
     answers = Answers(clock, promql, alerts)
     facts = FactGatherer(capabilities, clock, redactor)
@@ -126,7 +125,7 @@ def assemble(
     )
     approvals = Approvals(engine, waker)
     holds = Holds(engine, waker)
-    handlers = {
+    handlers: dict[TimerKind, Handler] = {
         TimerKind.DECIDE: Decider(engine, answers, facts).decide,
         TimerKind.DRIVE: runner.drive,
         TimerKind.APPROVAL_EXPIRY: approvals.expire,
@@ -137,8 +136,9 @@ def assemble(
         TimerKind.ESCALATION: EscalationWatch(engine, answers, facts).look,
         TimerKind.NOTICES: Courier(engine, sender or SendsNothing()).carry,
         TimerKind.NEWS_UPDATE: NewsUpdates(engine, news).tell,
-        TimerKind.REPORT: Reporter(engine, reports).report,
     }
+    if reports is not None:
+        handlers[TimerKind.REPORT] = Reporter(engine, reports).report
     fewer = {
         TimerKind.SHADOW: _SHADOW_WORKERS,
         TimerKind.ESCALATION: _ESCALATION_WORKERS,
@@ -154,5 +154,4 @@ def assemble(
         by_hand=ByHand(engine, answers, facts, waker),
         runner=runner,
         dispatcher=waker.dispatcher,
-        reports=reports,
     )

@@ -5,20 +5,36 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from remediator.engine.actors import ENGINE
 from remediator.engine.at_once import origin_of
 from remediator.engine.context import Engine
 from remediator.engine.journal import note_run
 from remediator.engine.outbox import AFTER_REMEDIES
-from remediator.reports.writer import Reports
 from remediator.runs.audit import AuditAction, AuditRow
 from remediator.runs.records import Run, TimerKind
 from remediator.runs.states import RunState
 from remediator.store.base import Tx
 
 _LOG = logging.getLogger("remediator.reports")
+
+
+class WritesReports(Protocol):
+    """Makes reports and writes them."""
+
+    @property
+    def folder(self) -> Path:
+        """Where they go."""
+        ...
+
+    async def write(self, run_id: int) -> Path:
+        """Make a run's report and write it.
+
+        Raises:
+            OSError: when the folder can't be written to.
+        """
+        ...
 
 
 class AsksForReports:
@@ -47,7 +63,7 @@ class AsksForReports:
 class Reporter:
     """Makes and writes reports. A failure is written down, and fails nothing else."""
 
-    def __init__(self, engine: Engine, reports: Reports) -> None:
+    def __init__(self, engine: Engine, reports: WritesReports) -> None:
         self._engine = engine
         self._reports = reports
 

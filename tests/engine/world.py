@@ -37,6 +37,8 @@ from remediator.extensions import NO_EXTENSIONS, Extensions
 from remediator.jobs.scheduler import CronCalendar
 from remediator.policy.catalog import Catalog
 from remediator.policy.loader import load_document, load_policies
+from remediator.reports.metrics import NoMetrics
+from remediator.reports.writer import Reports
 from remediator.runs.answers import AlertsQuery, Answer, Sample
 from remediator.runs.episodes import DecisionRecord
 from remediator.runs.records import Lease, Run, StepRecord
@@ -268,7 +270,13 @@ class World:
         script = script or Script(promql={"ok": HOLDS}, values={"a": 1, "b": 1})
         services = {"a": {"url": "http://127.0.0.1:1"}, "b": {"url": "http://127.0.0.1:1"}}
         configured = Settings.model_validate(
-            {"mode": mode, "policies": folder / "policies", "services": services, **settings}
+            {
+                "mode": mode,
+                "policies": folder / "policies",
+                "reports": folder / "reports",
+                "services": services,
+                **settings,
+            }
         )
         store = await open_store(folder / "db.sqlite")
         actions: dict[str, Action[Any]] = {
@@ -295,6 +303,7 @@ class World:
             kill_step=lambda run_id: 0,
             poll_soon=lambda source: None,
             sender=sender,
+            reports=Reports(store, NoMetrics(), configured.reports),
             calendar=calendar,
         )
         return cls(folder, store, clock, script, parts)

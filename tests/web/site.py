@@ -16,6 +16,8 @@ import aiohttp
 from prometheus_client import CollectorRegistry
 
 from remediator.engine.readiness import Readiness
+from remediator.reports.metrics import NoMetrics
+from remediator.reports.writer import Reports
 from remediator.runs.audit import AuditRow
 from remediator.settings import Role
 from remediator.store.base import Filter
@@ -151,7 +153,7 @@ async def site(
         holds=world.parts.holds,
         control=world.parts.control,
         by_hand=world.parts.by_hand,
-        reports=world.parts.reports,
+        reports=Reports(world.store, NoMetrics(), engine.settings.reports),
         policies=engine.policies,
         readiness=Readiness(),
         metrics=metrics,
