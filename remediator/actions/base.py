@@ -117,6 +117,8 @@ class Action(Protocol[P]):
     """Whether it captures what it changes and can undo it."""
     lasting: ClassVar[bool]
     """Whether what it does stays until undone (a restart does not)."""
+    tells: ClassVar[bool]
+    """Whether all that it does is to tell people, or to write something down."""
     idempotent: ClassVar[bool]
     captures: ClassVar[str]
     """What it captures, in words; empty when nothing."""
@@ -182,6 +184,7 @@ class BaseAction:
     read_only: ClassVar[bool] = False
     reversible: ClassVar[bool] = False
     lasting: ClassVar[bool] = False
+    tells: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
     captures: ClassVar[str] = ""
     fact: ClassVar[str] = ""

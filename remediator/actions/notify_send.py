@@ -44,6 +44,7 @@ class NotifySend(BaseAction):
     params: ClassVar[type[BaseModel]] = NotifySendParams
     result: ClassVar[Mapping[str, str]] = {"notice": "id of the notice, as `GET /api/v1/notices` lists it"}
     idempotent = True
+    tells = True
 
     def __init__(self, messages: QueuesMessages | None) -> None:
         self._messages = messages

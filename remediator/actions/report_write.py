@@ -43,6 +43,7 @@ class ReportWrite(BaseAction):
     params: ClassVar[type[BaseModel]] = ReportWriteParams
     result: ClassVar[Mapping[str, str]] = {"file": "the report's path"}
     idempotent = True
+    tells = True
 
     def __init__(self, reports: WritesReports | None) -> None:
         self._reports = reports

@@ -62,6 +62,7 @@ class ActionInfo(Protocol):
     read_only: ClassVar[bool]
     reversible: ClassVar[bool]
     lasting: ClassVar[bool]
+    tells: ClassVar[bool]
 
     def read_only_for(self, params: Any) -> bool:
         """Whether this use only looks."""

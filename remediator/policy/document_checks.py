@@ -74,7 +74,7 @@ def _check_option(checking: Checking, policy: Policy, at: int, facts: Sequence[s
     uses, absent = _check_steps(checking, (*path, "steps"), option.steps, facts)
     if option.verify is not None:
         absent = _check_verify(checking, (*path, "verify"), option.verify, facts) or absent
-    elif policy.verify is None:
+    elif policy.verify is None and not all(use is not None and use.changes_nothing for use in uses):
         fix = "add verify:, or its runs end succeeded without anybody having looked"
         checking.warning((*path, "name"), f"option {option.name!r} has no verify", fix)
     if option.revert is not None:

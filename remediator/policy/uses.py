@@ -28,6 +28,11 @@ class CheckedUse:
     """The inventory section that it needs and that is not there."""
 
     @property
+    def changes_nothing(self) -> bool:
+        """Whether this use only looks or tells, so that there is nothing to verify."""
+        return self.read_only or self.info.tells
+
+    @property
     def read_only(self) -> bool:
         """Whether it surely only looks."""
         return self.info.read_only or (self.params is not None and self.info.read_only_for(self.params))

@@ -81,6 +81,7 @@ class Action:
     read_only: ClassVar[bool] = False
     reversible: ClassVar[bool] = False
     lasting: ClassVar[bool] = False
+    tells: ClassVar[bool] = False
 
     def read_only_for(self, params: Any) -> bool:
         return self.read_only
@@ -134,6 +135,7 @@ class FlySecretsAction(Action):
 
 class NotifySend(Action):
     params: ClassVar[type[BaseModel]] = Send
+    tells = True
 
 
 class ReadOnlyWithoutFact(Action):

@@ -129,6 +129,24 @@ def test_each_mistake_has_its_place(old: str, new: str, at: str, said: str) -> N
 NO_VERIFY = f"    verify: {VERIFY}\n"
 
 
+def test_who_only_looks_and_tells_has_nothing_to_verify() -> None:
+    text = """
+policy: told
+owner: somebody
+runbook_url: docs/runbooks/x.md
+match: ['alertname = "A"']
+target: t
+options:
+  - name: tell
+    steps:
+      - {uses: http.probe, with: {service: qloapps, path: /api/health}}
+      - {uses: notify.send, with: {channel: incidents, text: look at it}}
+"""
+    policy, problems = load(text)
+    assert policy is not None
+    assert problems == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
