@@ -336,3 +336,16 @@ async def test_a_channel_that_is_gone_gives_its_news_up(begin: Begin, post: Post
     await world.pass_time(MINUTE)
     assert {notice.state for notice in await notices(world)} == {NoticeState.FAILED}
     assert not post.sent
+
+
+async def test_resolved_is_told_once_when_all_that_a_run_serves_is_over(begin: Begin, post: Postbox) -> None:
+    guards = "guards: [{approval: {from: [oncall], expires: 30m}}]\n"
+    tell = "notify: {channel: incidents, on: [resolved, started, awaiting_approval]}\n"
+    world = await begin(POLICY + guards + tell, sender=post, **CHANNELS)
+    await world.fire()
+    await world.fire(fingerprint="f2", pod="two")
+    assert len(await world.runs()) == 1, "the second joins"
+    await world.resolve()
+    assert await kinds(world) == ["awaiting_approval"]
+    await world.resolve(fingerprint="f2", pod="two")
+    assert await kinds(world) == ["awaiting_approval", "resolved"]
