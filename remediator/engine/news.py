@@ -161,6 +161,8 @@ class News:
             self._tell(tx, self._about(tx, run), kind)
 
     def _tell(self, tx: Tx, about: _About, kind: NewsKind, *, extra: Mapping[str, Any] | None = None) -> None:
+        if not self._engine.settings.channels:
+            return  # told by `check`: whatever names a channel is skipped, like any option of an absent section
         now = self._engine.clock.now()
         begun = False
         for notify in _recipients(about.document, kind):

@@ -101,6 +101,15 @@ async def test_what_is_not_asked_for_is_not_told(begin: Begin, post: Postbox) ->
     assert await notices(world) == []
 
 
+async def test_where_no_channel_is_configured_nothing_is_queued(begin: Begin, post: Postbox) -> None:
+    world = await begin(POLICY + "notify: {channel: incidents, every: 1m}\n", sender=post)
+    await world.fire()
+    await world.pass_time(5 * MINUTE)
+    await world.resolve()
+    assert await notices(world) == []
+    assert await audit(world, "notice.failed") == []
+
+
 async def test_in_shadow_nothing_is_told(begin: Begin, post: Postbox) -> None:
     policy = POLICY + TELL + "escalate: [{after: 0s, to: lead}]\n"
     world = await begin(policy, mode=Mode.SHADOW, sender=post, **CHANNELS)
