@@ -2,6 +2,7 @@
 
 `python -m remediator.demo.ctl restart pms --state DIR` (or `database`, `redis`)
 `python -m remediator.demo.ctl check-backup --state DIR`, `restore-backup`, and `verify-data`
+`python -m remediator.demo.ctl synthetic-transactions --agent-url URL`
 `python -m remediator.demo.ctl block-address ADDRESS --agent-url URL` (token in ADMIN_TOKEN)
 """
 
@@ -35,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     restart.add_argument("--state", type=Path, required=True)
     for name in ("check-backup", "restore-backup", "verify-data"):
         commands.add_parser(name).add_argument("--state", type=Path, required=True)
+    commands.add_parser("synthetic-transactions").add_argument("--agent-url", required=True)
     for name in ("block-address", "unblock-address"):
         block = commands.add_parser(name)
         block.add_argument("address", type=ipaddress.ip_address)
@@ -58,12 +60,27 @@ def _run(arguments: argparse.Namespace) -> str:
             return restore_backup(arguments.state)
         case "verify-data":
             return verify_data(arguments.state)
+        case "synthetic-transactions":
+            return _try_what_guests_do(arguments.agent_url.rstrip("/"))
         case command:
             if command == "block-address" and any(arguments.address in one for one in _PROTECTED):
                 raise RuntimeError(f"{arguments.address} is protected")
             method = "PUT" if command == "block-address" else "DELETE"
             _call(method, f"{arguments.agent_url.rstrip('/')}/admin/blocked/{arguments.address}")
             return f"{command} {arguments.address}: done"
+
+
+def _try_what_guests_do(url: str) -> str:
+    """Ask whether a room could be had, and send a message, as a guest would; nothing is booked."""
+    wanted = {"room_type": "standard", "check_in": "2030-05-01", "check_out": "2030-05-02"}
+    for path, body in (
+        ("/api/v1/reservations/check", wanted),
+        ("/webhooks/whatsapp", {"test": "synthetic_transaction"}),
+    ):
+        answer = httpx.post(f"{url}{path}", json=body, timeout=10, trust_env=False).raise_for_status()
+        if answer.json().get("potentially_stale"):
+            raise RuntimeError(f"{path}: what it says may be out of date")
+    return "a room could be had, and a message is answered"
 
 
 def _call(method: str, url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
+from remediator.demo import ctl
 from remediator.demo.backend import Backend
 from remediator.demo.hotel.agent import Fault
 from remediator.demo.hotel.app import AGENT, build_app
@@ -47,6 +49,11 @@ class World:
         url = self._pms_server.make_url("/admin/break")
         async with self._session.post(url, json={"mode": mode, "delay_seconds": 5}) as response:
             assert response.status == 200
+
+    @property
+    def url(self) -> str:
+        """Where the agent is."""
+        return str(self._agent_server.make_url(""))
 
     async def ask(self, times: int = 1) -> tuple[int, Any]:
         """Ask for rooms so many times; return the last answer."""
@@ -260,3 +267,11 @@ async def test_the_pms_is_probed(world: World, mode: str, up: float) -> None:
     await world.break_pms(mode)
     await world.agent.probe()
     assert f'pms_up{{service="pms"}} {up}' in await world.metrics()
+
+
+async def test_synthetic_transactions_tell_whether_guests_get_fresh_answers(world: World) -> None:
+    command = ["synthetic-transactions", "--agent-url", world.url]
+    assert await asyncio.to_thread(ctl.main, command) == 0
+    await world.ask()
+    await world.break_pms("down")
+    assert await asyncio.to_thread(ctl.main, command) == 1

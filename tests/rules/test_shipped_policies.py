@@ -142,13 +142,43 @@ async def test_what_restarts_the_agent_loses_data_or_blocks_somebody_asks_first(
 
 
 @pytest.mark.parametrize("path", sorted(_POLICIES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_policy_is_owned_has_a_runbook_and_limits_itself(path: Path) -> None:
+def test_every_policy_is_owned_and_has_a_runbook(path: Path) -> None:
     policy = read_yaml_file(path).data
     assert policy["owner"]
     assert (_ROOT / policy["runbook_url"]).is_file()
-    guards = [next(iter(guard)) for guard in policy["guards"]]
-    assert {"cooldown", "rate_limit", "promql", "not_firing", "failure_breaker", "concurrency"} <= set(guards)
-    assert guards.count("rate_limit") == 2
+
+
+async def test_what_acts_limits_itself_and_what_does_not_only_tells() -> None:
+    policies = await _load(_ROOT / "remediator.example.yaml")
+    for name, policy in policies.policies.items():
+        steps = {step.uses for option in policy.document.options for step in option.steps}
+        if name in _ESCALATIONS:
+            guards = [guard.name for guard in policy.guards]
+            assert {"cooldown", "rate_limit", "promql", "not_firing", "failure_breaker", "concurrency"} <= {
+                *guards
+            }
+            assert guards.count("rate_limit") == 2
+        elif policy.document.schedule is None:
+            assert steps == {"notify.send"}, name
+        else:
+            assert steps <= {"notify.send", "http.probe", "command.run"}, name
+
+
+async def test_every_alert_has_a_policy() -> None:
+    rules = yaml.safe_load((_ROOT / "prometheus/alerts.yml").read_text(encoding="utf-8"))
+    policies = (await _load(_ROOT / "remediator.example.yaml")).policies.values()
+    matching = {}
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            labels = {**rule["labels"], "alertname": rule["alert"]}
+            found = [
+                policy.name
+                for policy in policies
+                if policy.matchers and all(matcher.matches(labels) for matcher in policy.matchers)
+            ]
+            matching[rule["alert"]] = found
+    assert matching.pop("Watchdog") == []
+    assert {alert: len(found) for alert, found in matching.items()} == dict.fromkeys(matching, 1)
 
 
 @pytest.mark.parametrize("config", ["remediator.example.yaml", "demo/remediator.yaml"])
@@ -212,3 +242,42 @@ async def test_every_section_that_an_action_names_is_known_to_the_loader() -> No
     assert {"docker.probes", "docker.recreate", "fly", "nginx"} <= sections
     for section in sections:
         assert entries(settings, section) is None or section == "sources"
+
+
+# The runbooks' matrices: who is told how long after it began, while it is open.
+_ESCALATIONS = {
+    _PMS: [
+        "0s pms-team",
+        "15m pms-lead",
+        "30m pms-l2",
+        "30m technical-lead",
+        "1h oncall-manager",
+        "2h executives",
+    ],
+    "database-down": ["0s oncall", "10m database-lead", "30m oncall-manager"],
+    "redis-down": ["10m oncall", "30m database-lead"],
+    "high-orchestration-latency": ["10m performance-team", "20m architecture-review"],
+    "high-error-rate": ["0s oncall", "15m engineering-manager", "1h product-owner"],
+    "rate-limit-spike": ["5m oncall", "1h capacity-planning"],
+}
+_CALLS = {
+    "pms-impaired": ["0s pms-team", "15m pms-lead", "30m pms-l2"],
+    "errors-out-of-hand": ["0s incident-commander", "15m engineering-manager", "30m product-owner"],
+    "several-breakers-open": ["0s infrastructure-team", "0s technical-lead", "30m oncall-manager"],
+    "data-corruption": ["0s database-lead", "0s incident-commander", "15m oncall-manager"],
+    "security-events": ["0s oncall", "15m security-officer"],
+}
+
+
+@pytest.mark.parametrize(("name", "told"), sorted((_ESCALATIONS | _CALLS).items()))
+def test_who_is_told_while_it_stays_open(name: str, told: list[str]) -> None:
+    escalate = read_yaml_file(_POLICIES / f"{name}.yaml").data["escalate"]
+    assert [f"{rung['after']} {rung['to']}" for rung in escalate] == told
+
+
+@pytest.mark.parametrize("name", sorted(_ESCALATIONS))
+def test_what_is_done_is_told_and_reported(name: str) -> None:
+    policy = read_yaml_file(_POLICIES / f"{name}.yaml").data
+    assert policy["notify"]
+    assert policy["report"]
+    assert policy["communication"]["en"].keys() == policy["communication"]["es"].keys()
