@@ -162,7 +162,7 @@ class News:
 
     def _tell(self, tx: Tx, about: _About, kind: NewsKind, *, extra: Mapping[str, Any] | None = None) -> None:
         if not self._engine.settings.channels:
-            return  # told by `check`: whatever names a channel is skipped, like any option of an absent section
+            return  # whatever names a channel is skipped, as an option of an absent section is; `check` tells
         now = self._engine.clock.now()
         begun = False
         for notify in _recipients(about.document, kind):
