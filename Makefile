@@ -10,7 +10,7 @@ help:
 	@echo "make demo    break a PMS, watch it remediated, read the audit log (KEEP=1 leaves it running)"
 	@echo "make test    run the tests (ARGS='-k name' passes options to pytest)"
 	@echo "make check   formatting, lint, types and layers"
-	@echo "make bench   change every guard of the shipped policies, and see their tests notice"
+	@echo "make bench   measure, and change every guard to see its tests notice (ONLY='name' runs one)"
 	@echo "make docs    write the generated pages under docs/ again"
 	@echo "make lock    pin the dependencies again (needs uv)"
 	@echo "make clean   remove the virtual environment and caches"
@@ -28,7 +28,7 @@ check: $(READY)
 	@$(BIN)/lint-imports
 
 bench: $(READY)
-	@$(BIN)/python bench/mutation.py
+	@$(BIN)/python -m bench $(ONLY)
 
 docs: $(READY)
 	@$(BIN)/python -m remediator.authoring.reference

@@ -29,7 +29,3 @@ def main() -> int:
         f"({tests} tests in {seconds:.0f} s)\n"
     )
     return 1 if survivors else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
