@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
@@ -43,6 +44,8 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f"{text!r} is too long a duration; at most some millions of years") from None
 
 
+# Few lengths are written, and those again and again.
+@lru_cache(maxsize=4096)
 def format_duration(duration: timedelta) -> str:
     """Write a duration as Prometheus does, to the millisecond; years and weeks are not used."""
     rest_ms = round(duration / timedelta(milliseconds=1))

@@ -62,12 +62,20 @@ def _why_not(prepared: PreparedPolicy, option: Option, scope: Scope, tried: Coll
 
 
 def build_plan(prepared: PreparedPolicy, option: Option, scope: Scope, capabilities: Capabilities) -> Plan:
-    """Render an option.
+    """Render an option, once for each scope.
 
     Raises:
         RenderError: naming the label or fact that a template misses.
         PlanRefusedError: when a rendered value is not allowed.
     """
+    key = (prepared.policy.hash, option.name)
+    known: Plan | None = scope.worked_out.get(key)
+    if known is None:
+        known = scope.worked_out[key] = _render_plan(prepared, option, scope, capabilities)
+    return known
+
+
+def _render_plan(prepared: PreparedPolicy, option: Option, scope: Scope, capabilities: Capabilities) -> Plan:
     revert = prepared.revert_of(option)
     verify = prepared.verify_of(option)
     return Plan(

@@ -10,13 +10,9 @@ from remediator.runs.history import Start
 
 def own_starts(look: Look, scope: Literal["target", "policy"]) -> list[Start]:
     """Return the policy's starts, on this target or on all, without that of the run that looks."""
-    return [
-        start
-        for start in look.history.starts
-        if start.policy == look.policy
-        and (scope == "policy" or start.target == look.target)
-        and not is_own(look, start.run_id)
-    ]
+    policy, own = look.policy, look.run_id
+    mine = [start for start in look.history.starts if start.policy == policy and start.run_id != own]
+    return mine if scope == "policy" else [start for start in mine if start.target == look.target]
 
 
 def is_own(look: Look, run_id: int) -> bool:

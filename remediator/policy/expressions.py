@@ -65,6 +65,8 @@ class Scope:
     """What has become of it so far; known to escalations only."""
     decision: Mapping[str, Any] = field(default_factory=dict)
     """What was decided last; known to escalations only."""
+    worked_out: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was rendered of it already: guards and plans ask for the same at every look."""
 
     def roots(self) -> dict[str, Root]:
         """Return each name that an expression may start from."""
@@ -114,11 +116,17 @@ class Template:
     _compiled: CompiledTemplate = field(repr=False, compare=False)
 
     def render(self, scope: Scope) -> str:
-        """Render to a string.
+        """Render to a string, once for each scope.
 
         Raises:
             RenderError: naming the label or fact that is missing.
         """
+        known: str | None = scope.worked_out.get(self._compiled)
+        if known is None:
+            known = scope.worked_out[self._compiled] = self._render(scope)
+        return known
+
+    def _render(self, scope: Scope) -> str:
         try:
             text = self._compiled.render(scope.roots())
         except _EVALUATION_ERRORS as error:

@@ -16,6 +16,8 @@ from remediator.authoring.backtest.ledger import (
     HOLDS,
     LEASES,
     LIVE,
+    STARTS,
+    join_key,
     policy_key,
     resource_key,
     target_key,
@@ -28,7 +30,7 @@ from remediator.guards.evaluate import GuardUse
 from remediator.guards.time_window import TimeWindowParams
 from remediator.runs.answers import AlertsQuery, Query
 from remediator.runs.reasons import Outcome
-from remediator.runs.verdicts import Decision, Verdict
+from remediator.runs.verdicts import Decision, Verdict, VerdictKind
 
 _CHANGED_BY_EVENTS = frozenset(
     {
@@ -53,6 +55,11 @@ _CHANGED_BY_ANSWERS = frozenset({"promql", "alert_active", "not_firing", "max_ta
 """
 
 
+_COUNTING_ITS_OWN = frozenset({"cooldown", "rate_limit", "concurrency", "failure_breaker", "loop"})
+"""Guards that count what their own policy did."""
+_UNDERSTOOD = _CHANGED_BY_EVENTS | _CHANGED_BY_ANSWERS | {"time_window"}
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """Before when time alone can't change a decision (None: never), and what else can."""
@@ -72,21 +79,29 @@ def outlook(
     queries: tuple[Query, ...],
     now: datetime,
     *answers_until: datetime | None,
+    waits_to_act: bool = False,
 ) -> Outlook | None:
     """Say what could change a blocked decision; None when that is not known: then it has to be looked at."""
     if decision.outcome is not Outcome.BLOCKED:
         return None
-    if decision.held_since:
+    if not waits_to_act and _holding(prepared, decision):
         return None  # how long a condition has held depends on every look
+    first = next((at for at, one in enumerate(decision.verdicts) if one.kind is VerdictKind.DENY), None)
+    # While the first guard that denies names no time, it alone says why, and when to look again.
+    decisive = first is not None and decision.verdicts[first].until is None
+    uses = prepared.uses[: first + 1] if first is not None and decisive else prepared.uses
     flips: list[datetime] = [until for until in answers_until if until is not None]
-    for use, verdict in zip(prepared.uses, decision.verdicts, strict=False):
-        if use.guard.name == "time_window":
-            flips += _window_change(use, now)
-        elif use.guard.name not in _CHANGED_BY_EVENTS and use.guard.name not in _CHANGED_BY_ANSWERS:
+    for use, verdict in zip(uses, decision.verdicts, strict=False):
+        if use.guard.name not in _UNDERSTOOD:
             return None
-        flips += _named(verdict)
-    keys = _keys(prepared, decision.target, queries)
-    return Outlook(min(flips, default=None), keys)
+        flips += _flips(use, verdict, now)
+    keys = dict.fromkeys(key for use in uses for key in _keys_of_guard(use, prepared, decision.target))
+    keys |= dict.fromkeys(alerts_key(query) for query in queries if isinstance(query, AlertsQuery))
+    if not decisive:
+        keys |= {STARTS: None, LEASES: None}
+    if not waits_to_act:
+        keys[join_key(prepared.policy.name, decision.target)] = None
+    return Outlook(min(flips, default=None), tuple(keys))
 
 
 def next_look(anchor: datetime, every: timedelta, now: datetime, *, also_now: bool) -> datetime:
@@ -97,34 +112,47 @@ def next_look(anchor: datetime, every: timedelta, now: datetime, *, also_now: bo
     return at + every if at == now and not also_now else at
 
 
-def _named(verdict: Verdict) -> Sequence[datetime]:
-    return () if verdict.until is None else (verdict.until,)
+def may_be_outlooked(prepared: PreparedPolicy) -> bool:
+    """Tell whether all guards of a policy are of a kind that is understood here."""
+    return all(use.guard.name in _UNDERSTOOD for use in prepared.uses)
 
 
-def _window_change(use: GuardUse, now: datetime) -> Sequence[datetime]:
+def keys_of(prepared: PreparedPolicy, target: str, queries: tuple[Query, ...]) -> tuple[Key, ...]:
+    """Name everything that a decision depends on, but time and answers."""
+    keys = [key for use in prepared.uses for key in _keys_of_guard(use, prepared, target)]
+    keys += [alerts_key(query) for query in queries if isinstance(query, AlertsQuery)]
+    return tuple(dict.fromkeys([*keys, STARTS, LEASES]))
+
+
+def _holding(prepared: PreparedPolicy, decision: Decision) -> bool:
+    return bool(decision.held_since) and any(
+        use.key in decision.held_since and use.guard.looks_every(use.params) is not None
+        for use in prepared.uses
+    )
+
+
+def _flips(use: GuardUse, verdict: Verdict, now: datetime) -> Sequence[datetime]:
+    """Return when time alone may have a guard say something else."""
     params = use.params
+    named = () if verdict.until is None else (verdict.until,)
     if not isinstance(params, TimeWindowParams):
-        return ()
+        return named
     change = params.windows().next_change(now)
-    return () if change is None else (change,)
+    return named if change is None else (*named, change)
 
 
-def _keys(prepared: PreparedPolicy, target: str, queries: tuple[Query, ...]) -> tuple[Key, ...]:
-    keys: list[Key] = [
-        policy_key(prepared.policy.name),
-        target_key(target),
-        CAPS,
-        HOLDS,
-        LEASES,
-        *(resource_key(resource) for resource in lock_keys(prepared.resources, target)),
-        *(alerts_key(query) for query in queries if isinstance(query, AlertsQuery)),
-    ]
-    if any(_counts_all(use) for use in prepared.uses):
-        keys.append(LIVE)
-    return tuple(keys)
-
-
-def _counts_all(use: GuardUse) -> bool:
-    if isinstance(use.params, ConcurrencyParams):
-        return use.params.scope == "global"
-    return use.guard.name == "max_targets"
+def _keys_of_guard(use: GuardUse, prepared: PreparedPolicy, target: str) -> Sequence[Key]:
+    """Name what one guard counts."""
+    name = use.guard.name
+    if name == "hold":
+        return (HOLDS,)
+    if name == "target_lock":
+        locks = lock_keys(prepared.resources, target)
+        return (target_key(target), *(resource_key(resource) for resource in locks))
+    if name == "global_limits":
+        return (CAPS,)
+    if name == "max_targets":
+        return (LIVE, LEASES)
+    if isinstance(use.params, ConcurrencyParams) and use.params.scope == "global":
+        return (LIVE,)
+    return (policy_key(prepared.policy.name),) if name in _COUNTING_ITS_OWN else ()

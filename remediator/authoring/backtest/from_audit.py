@@ -25,7 +25,7 @@ from remediator.runs.history import Finish, Start
 from remediator.runs.reasons import CloseReason
 from remediator.store.sqlite.recordings import DecisionRow, ReceiptRow, Recordings, RunRow
 
-_REMEMBERED = 20_000
+_REMEMBERED = 10_000
 
 
 class AuditRecording:

@@ -17,7 +17,7 @@ from remediator.alerts import Alert, AlertStatus, BadAlert, read_alert
 from remediator.authoring.backtest.arrivals import Arrival, Delivered, Faults
 from remediator.errors import RemediatorError
 
-_REMEMBERED = 20_000
+_REMEMBERED = 10_000
 _DEFAULT_SOURCE = "default"
 
 

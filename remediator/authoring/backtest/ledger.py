@@ -15,11 +15,14 @@ from remediator.runs.states import RunState
 from remediator.settings import Limits
 
 _MINUTE = timedelta(minutes=1)
+_RESOURCE = "resource"
 
 LIVE: Key = ("live", None)
 """Which runs are under way."""
 CAPS: Key = ("caps", None)
 """Whether as many are under way, or started lately, as may."""
+STARTS: Key = ("starts", None)
+"""Which started lately, while as many had as may."""
 HOLDS: Key = ("holds", None)
 LEASES: Key = ("leases", None)
 
@@ -29,9 +32,14 @@ def policy_key(policy: str) -> Key:
     return ("policy", policy)
 
 
+def join_key(policy: str, target: str) -> Key:
+    """Name the run of a policy on a target that is not over, or whose changes stand."""
+    return ("join", (policy, target))
+
+
 def resource_key(resource: str) -> Key:
     """Name a lock."""
-    return ("resource", resource)
+    return (_RESOURCE, resource)
 
 
 def target_key(target: str) -> Key:
@@ -92,9 +100,11 @@ class Ledger:
             ends=_since(self._ends.get((name, target)), since),
         )
 
-    def version(self, key: Key) -> int:
-        """Return how often what `key` names has changed."""
-        return self._versions.get(key, 0)
+    def state(self, key: Key, now: datetime, *, shadow: bool) -> object:
+        """Return the state of what `key` names: how it is, of locks and caps, else how often it changed."""
+        if key[0] == _RESOURCE:
+            return key[1] in self._claims
+        return self.capped(now, shadow=shadow) if key is CAPS else self._versions.get(key, 0)
 
     def capped(self, now: datetime, *, shadow: bool) -> tuple[bool, bool]:
         """Tell whether as many runs are under way, and as many started in a minute, as may."""
@@ -137,6 +147,7 @@ class Ledger:
         self.take(run.id, run.policy, run.target, RunState.RUNNING, resources, now)
         if len(self._within_a_minute(now, shadow=False)) >= self._limits.runs_per_minute:
             self.touch(CAPS)
+            self.touch(STARTS)
 
     def take(
         self,
@@ -204,6 +215,7 @@ class Ledger:
         self._shadow_recent.append(Start(now, policy, target, 0))
         self.touch(policy_key(policy))
         self.touch(CAPS)
+        self.touch(STARTS)
 
     def wait(self, admission: BacktestAdmission, *, waits: bool) -> None:
         """Note that an admission waits for its target, or no longer does."""
@@ -227,6 +239,7 @@ class Ledger:
         self._lessees[run.id] = Leased(run.id, run.policy, run.target)
         self._leases[lease.resource, lease.attribute] = lease
         self.touch(LEASES)
+        self.touch(join_key(run.policy, run.target))
         self.touch(policy_key(lease.policy))
 
     def end_leases(self, run: BacktestRun) -> None:
@@ -235,6 +248,7 @@ class Ledger:
         self._leases = {pair: lease for pair, lease in self._leases.items() if lease.run_id != run.id}
         self.touch(LEASES)
         self.touch(policy_key(run.policy))
+        self.touch(join_key(run.policy, run.target))
 
     def hold(self, holds: tuple[Hold, ...]) -> None:
         """Note which holds are in force now."""

@@ -111,12 +111,12 @@ class Lifecycle:
         admission.run, admission.runs = run, admission.runs + 1
         self._serve(run, admission.episode)
         self._looks.came(run)
-        self._ledger.touch(("policy", run.policy))
         if plan is None and admission.facts_known:
             self._end(run, RunState.NEEDS_HUMAN, decision.reason, now)
         elif asks:
             self._ask(run, asks[0], now)
         else:
+            self._looks.keep(run, decision, now)
             self._world.waits_to_start(run, now)
 
     def join(self, admission: BacktestAdmission, number: int) -> None:

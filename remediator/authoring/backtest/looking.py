@@ -8,9 +8,9 @@ from typing import Any
 
 from remediator.authoring.backtest.answering import Answering
 from remediator.authoring.backtest.assumptions import Assumptions
-from remediator.authoring.backtest.dormancy import Outlook, outlook
-from remediator.authoring.backtest.ledger import Ledger
-from remediator.authoring.backtest.subjects import BacktestAdmission, BacktestRun, Key, Subject
+from remediator.authoring.backtest.dormancy import Outlook, keys_of, may_be_outlooked, outlook
+from remediator.authoring.backtest.ledger import Ledger, join_key
+from remediator.authoring.backtest.subjects import BacktestAdmission, BacktestRun, Decided, Key, Subject
 from remediator.engine.admission import unbroken
 from remediator.engine.capabilities import Capabilities, PreparedPolicy
 from remediator.engine.decide import Question, decide
@@ -45,7 +45,8 @@ class Looked:
 class Looks:
     """Looks at admissions and runs."""
 
-    def __init__(self, deciding: Deciding, ledger: Ledger) -> None:
+    def __init__(self, deciding: Deciding, ledger: Ledger, *, naive: bool) -> None:
+        self._naive = naive
         self._deciding = deciding
         self._ledger = ledger
         self._live: dict[tuple[str, str], BacktestRun] = {}
@@ -98,7 +99,15 @@ class Looks:
         return self._looked(admission, decision, ahead, now)
 
     def acting(self, run: BacktestRun, now: datetime) -> Looked:
-        """Decide right before a run acts."""
+        """Decide right before a run acts.
+
+        What was decided in the same moment, with nothing changed since, need not be decided again: all that
+        this look does not ask, or asks less of, was asked then.
+        """
+        if run.decided is not None:
+            decided, run.decided = run.decided, None
+            if decided.at == now and decided.stamp == self._stamp(run, decided.keys, now):
+                return Looked(decided.decision)
         admission = run.admission
         answers, until = self._deciding.answering.answers(run.queries, admission.episode, now)
         suppressed, told_until = self._suppressed(admission, now)
@@ -117,8 +126,16 @@ class Looks:
         )
         decision = decide(question)
         good_until = min((one.expires_at for one in run.requests if one.granted), default=None)
-        ahead = outlook(run.prepared, decision, run.queries, now, until, told_until, good_until)
+        ahead = outlook(
+            run.prepared, decision, run.queries, now, until, told_until, good_until, waits_to_act=True
+        )
         return self._looked(run, decision, ahead, now)
+
+    def keep(self, run: BacktestRun, decision: Decision, now: datetime) -> None:
+        """Keep the decision that a run came of, for the look before it acts."""
+        if decision.plan is not None and not self._naive and may_be_outlooked(run.prepared):
+            keys = keys_of(run.prepared, decision.target, run.queries)
+            run.decided = Decided(now, decision, keys, self._stamp(run, keys, now))
 
     def stamp(self, subject: Subject, now: datetime) -> tuple[object, ...]:
         """Return the state of everything that a subject's decision depends on, but time and answers."""
@@ -135,11 +152,13 @@ class Looks:
     def came(self, run: BacktestRun) -> None:
         """Note a run that is not over."""
         self._live.setdefault((run.policy, run.target), run)
+        self._ledger.touch(join_key(run.policy, run.target))
 
     def over(self, run: BacktestRun) -> None:
         """Note that a run is over."""
         if self._live.get((run.policy, run.target)) is run:
             del self._live[run.policy, run.target]
+        self._ledger.touch(join_key(run.policy, run.target))
         if run.leased:
             self._leased[run.policy, run.target] = run
 
@@ -161,20 +180,17 @@ class Looks:
         return Looked(decision, ahead, self._stamp(subject, ahead.keys, now) if ahead is not None else ())
 
     def _stamp(self, subject: Subject, keys: tuple[Key, ...], now: datetime) -> tuple[object, ...]:
-        version = self._ledger.version
-        shadow = self.shadow(subject.prepared)
-        return (*(version(key) for key in keys), self._ledger.capped(now, shadow=shadow))
+        shadow, state = self.shadow(subject.prepared), self._ledger.state
+        return tuple(state(key, now, shadow=shadow) for key in keys)
 
     def _history(self, prepared: PreparedPolicy, target: str, now: datetime) -> History:
         return self._ledger.history(now, prepared, target, shadow=self.shadow(prepared))
 
     def _target(self, admission: BacktestAdmission) -> str:
-        if admission.rendered_target is None:
-            try:
-                admission.rendered_target = admission.prepared.policy.target.render(admission.scope)
-            except RenderError:
-                admission.rendered_target = ""
-        return admission.rendered_target
+        try:
+            return admission.prepared.policy.target.render(admission.scope)
+        except RenderError:
+            return ""
 
     def _joinable(self, admission: BacktestAdmission, target: str) -> int | None:
         run = self._live.get((admission.policy, target))

@@ -8,7 +8,7 @@ from remediator.engine.capabilities import Capabilities, PreparedPolicy, prepare
 from remediator.labels import Labels
 from remediator.policy.loaded import PolicySet
 
-_REMEMBERED = 20_000
+_REMEMBERED = 10_000
 
 
 class Matching:

@@ -164,6 +164,18 @@ class Replay:
                 world.tally.closed(episode.subjects[place], now)
         if self.difference is not None:
             self.difference.compare(episode, episode.subjects[1], episode.subjects[0])
+        self._sample(episode)
+        self._part(episode)
+
+    def _part(self, episode: OpenEpisode) -> None:
+        """Undo what ties an episode, its admissions and their runs into rings: memory is free at once."""
+        for admissions in episode.subjects:
+            for admission in admissions or ():
+                if admission.run is not None and admission.run.finished_at is not None:
+                    admission.run = None
+        episode.subjects = [()] * len(self._worlds)
+
+    def _sample(self, episode: OpenEpisode) -> None:
         if episode.id in self._sampled:
             self._sampled[episode.id] = about(episode) | {
                 "policies": [

@@ -9,15 +9,16 @@ from typing import NamedTuple
 
 from remediator.authoring.backtest.episodes import OpenEpisode
 from remediator.authoring.backtest.recorded import RecordedRun
+from remediator.authoring.backtest.scopes import Scopes
 from remediator.engine.capabilities import PreparedPolicy
-from remediator.engine.scopes import Facts, scope_of
+from remediator.engine.scopes import Facts
 from remediator.guards.evaluate import queries_of
 from remediator.policy.expressions import Scope
 from remediator.runs.answers import Query
 from remediator.runs.plan import Plan
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.states import RunState
-from remediator.runs.verdicts import Ask
+from remediator.runs.verdicts import Ask, Decision
 
 _STEPS_KEPT = 60
 
@@ -79,6 +80,7 @@ class Subject:
         "flips_at",
         "id",
         "keys",
+        "named",
         "prepared",
         "priority",
         "stamp",
@@ -96,6 +98,7 @@ class Subject:
         self.stamp: tuple[object, ...] | None = None
         self.flips_at: datetime | None = None
         self.keys: tuple[Key, ...] = ()
+        self.named: datetime | None = None
         self.dormant = False
         self.dirty = False
         self.wakeable = False
@@ -112,6 +115,7 @@ class BacktestAdmission(Subject):
     __slots__ = (
         "_queries",
         "_scope",
+        "_scopes",
         "busy_since",
         "created_at",
         "done",
@@ -123,15 +127,17 @@ class BacktestAdmission(Subject):
         "outcome",
         "path",
         "reason",
-        "rendered_target",
         "run",
         "runs",
         "target",
         "waits_for",
     )
 
-    def __init__(self, number: int, prepared: PreparedPolicy, episode: OpenEpisode, now: datetime) -> None:
+    def __init__(
+        self, number: int, prepared: PreparedPolicy, episode: OpenEpisode, now: datetime, scopes: Scopes
+    ) -> None:
         super().__init__(number, prepared)
+        self._scopes = scopes
         self.episode = episode
         self.created_at = now
         self.outcome: Outcome | None = None
@@ -147,8 +153,6 @@ class BacktestAdmission(Subject):
         self.waits_for: tuple[str, str] | None = None
         self.facts: Facts | None = None
         self.facts_known = True
-        self.rendered_target: str | None = None
-        """What its target's template gives; empty where it can't be rendered, None until it was."""
         self._scope: Scope | None = None
         self._queries: tuple[Query, ...] | None = None
 
@@ -161,7 +165,7 @@ class BacktestAdmission(Subject):
     def scope(self) -> Scope:
         """What templates and expressions see."""
         if self._scope is None:
-            self._scope = scope_of(self.episode.context, self.prepared.policy, self.facts)
+            self._scope = self._scopes.of(self.prepared, self.episode, self.facts)
         return self._scope
 
     @property
@@ -173,12 +177,13 @@ class BacktestAdmission(Subject):
 
     def renew(self) -> None:
         """Forget what templates see, for the episode has changed."""
-        self._scope = self._queries = self.rendered_target = self.stamp = None
+        self._scope = self._queries = self.stamp = None
 
     def found(self, facts: Facts) -> None:
         """Take in what the diagnosis found."""
         self.facts = facts
-        self._scope = None
+        if facts.values:
+            self._scope = None
 
 
 @dataclass(slots=True)
@@ -190,11 +195,21 @@ class Request:
     granted: bool = False
 
 
+class Decided(NamedTuple):
+    """The decision that a run came of, and the state of what it depended on once the run was there."""
+
+    at: datetime
+    decision: Decision
+    keys: tuple[Key, ...]
+    stamp: tuple[object, ...]
+
+
 class BacktestRun(Subject):
     """A run that would have been, from its decision to its end."""
 
     __slots__ = (
         "admission",
+        "decided",
         "episodes",
         "finished_at",
         "leased",
@@ -226,6 +241,7 @@ class BacktestRun(Subject):
         self.reason: Reason | None = None
         self.episodes = [admission.episode]
         self.requests: list[Request] = []
+        self.decided: Decided | None = None
         self.started_at: datetime | None = None
         self.finished_at: datetime | None = None
         self.leased = False

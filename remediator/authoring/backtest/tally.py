@@ -134,19 +134,19 @@ class Tally:
         self.answers[verdict] += 1
 
     def contended(self, admission: BacktestAdmission, decision: Decision | None, now: datetime) -> None:
-        """Follow who waits for whom; without a decision, nobody any more."""
-        waits_for = self._holder(admission, decision) if decision is not None else None
-        if waits_for == admission.waits_for:
-            return
-        if admission.waits_for is not None and admission.busy_since is not None:
+        """Follow who waits for whom (whoever was in the way first); without a decision, nobody any more."""
+        if decision is not None:
+            if admission.waits_for is None:
+                admission.waits_for, admission.busy_since = self._holder(admission, decision), now
+        elif admission.waits_for is not None and admission.busy_since is not None:
             self._waited(admission, admission.waits_for, now - admission.busy_since)
-        admission.waits_for = waits_for
-        admission.busy_since = now if waits_for is not None else None
+            admission.waits_for = admission.busy_since = None
 
     def closed(self, admissions: Sequence[BacktestAdmission], now: datetime) -> None:
         """Count what came of an episode."""
         for admission in admissions:
-            self.contended(admission, None, now)
+            if admission.run is None or admission.run.admission is not admission:
+                self.contended(admission, None, now)  # else its run may wait on, for others that joined it
             tally = self.policies[admission.policy]
             came = what_came(admission)
             tally.came[came] += 1

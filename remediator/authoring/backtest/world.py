@@ -10,6 +10,7 @@ from remediator.authoring.backtest.ledger import Ledger
 from remediator.authoring.backtest.lifecycle import Lifecycle
 from remediator.authoring.backtest.looking import Deciding, Looked, Looks
 from remediator.authoring.backtest.matching import Matching
+from remediator.authoring.backtest.scopes import Scopes
 from remediator.authoring.backtest.subjects import BacktestAdmission, BacktestRun, DecisionStep, Key, Subject
 from remediator.authoring.backtest.tally import Tally
 from remediator.authoring.backtest.timers import Happening, Timers, Turn
@@ -48,8 +49,9 @@ class World:
         self._numbers = 0
         self._subscribers: dict[Key, dict[Subject, None]] = {}
         self._wakeable: dict[Subject, None] = {}
+        self._scopes = Scopes()
         self._timers = Timers(self._look, self.ring)
-        self._looks = Looks(deciding, ledger)
+        self._looks = Looks(deciding, ledger, naive=naive)
         self._lifecycle = Lifecycle(self, deciding, ledger, self._looks, self._timers, tally)
         self._last_wake: datetime | None = None
 
@@ -63,7 +65,7 @@ class World:
         """Let every policy that matches decide its first pass."""
         admissions: list[BacktestAdmission] = []
         for prepared in self._matching.matching(episode.labels):
-            admission = BacktestAdmission(self.number(), prepared, episode, now)
+            admission = BacktestAdmission(self.number(), prepared, episode, now, self._scopes)
             admissions.append(admission)
             decision = self._looks.admission(admission, now)
             self._note(admission, decision, LookPhase.ADMISSION, now)
@@ -239,12 +241,10 @@ class World:
             return
         subject.flips_at, subject.keys = looked.outlook.flips_at, looked.outlook.keys
         subject.stamp = looked.stamp
-        if at == now + subject.recheck:
-            subject.anchor = now
-            self._sleep(subject)
-        else:
-            # A guard names the time: nobody looks before, unless woken.
-            self._timers.set(subject, _turn(subject), at)
+        subject.anchor = now
+        # Where a guard names the time, nobody looks before, unless woken.
+        subject.named = None if at == now + subject.recheck else at
+        self._sleep(subject)
 
     # --- sleeping ------------------------------------------------------------------------
 
@@ -253,7 +253,9 @@ class World:
         subject.dormant, subject.dirty = True, False
         for key in subject.keys:
             self._subscribers.setdefault(key, {})[subject] = None
-        if subject.flips_at is not None:
+        if subject.named is not None:
+            self._timers.set(subject, _turn(subject), subject.named)
+        elif subject.flips_at is not None:
             self._arm(subject, subject.flips_at)
 
     def _arm(self, subject: Subject, since: datetime) -> None:
@@ -266,6 +268,8 @@ class World:
                 # Woken in this very moment, it has its turn still before it.
                 self._timers.set(subject, _turn(subject), since)
                 return
+        if subject.named is not None:
+            return
         due = next_look(anchor, subject.recheck, max(since, anchor), also_now=also_now)
         if subject.due is None or subject.due != due:
             self._timers.set(subject, _turn(subject), due)
@@ -276,9 +280,7 @@ class World:
         return subject.dormant and subject.stamp == self._looks.stamp(subject, now)
 
     def _may_differ(self, subject: Subject, now: datetime) -> bool:
-        if subject.stamp is None or subject.dirty or self._flipped(subject, now):
-            return True
-        return not subject.dormant and subject.stamp != self._looks.stamp(subject, now)
+        return not subject.dormant or subject.dirty or subject.stamp is None or self._flipped(subject, now)
 
     def _flipped(self, subject: Subject, now: datetime) -> bool:
         return subject.flips_at is not None and now >= subject.flips_at
@@ -292,7 +294,7 @@ class World:
                     if not subscribed:
                         del self._subscribers[key]
         subject.dormant = subject.dirty = False
-        subject.stamp = subject.flips_at = None
+        subject.stamp = subject.flips_at = subject.named = None
         subject.keys = ()
 
     def _mark_wakeable(self, subject: Subject) -> None:
