@@ -15,6 +15,7 @@ from remediator.web.event_feed import EventFeed
 from remediator.web.event_streams import EventStreams
 from remediator.web.keys import API_DESCRIPTION, BODY_BUDGET, CONNECTIONS, EVENT_FEED, EVENT_STREAMS, SERVICES
 from remediator.web.openapi import openapi_document
+from remediator.web.pages.frame import as_page, set_up_pages
 from remediator.web.parting import parting
 from remediator.web.problems import problems
 from remediator.web.request_body import BodyBudget, expect_later
@@ -41,6 +42,7 @@ def build_app(services: Services) -> web.Application:
     app[API_DESCRIPTION] = describe(openapi_document(ROUTES, version=version("remediator")))
     app[EVENT_FEED] = EventFeed(services.store)
     app[EVENT_STREAMS] = EventStreams()
+    set_up_pages(app)
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(_name_no_versions)
     authenticator = Authenticator(services.settings.tokens)
@@ -55,6 +57,8 @@ def _add(app: web.Application, route: Route, authenticator: Authenticator) -> No
         handler = secured(handler, route.role, authenticator)
     if route.role is Role.WEBHOOK:
         handler = measured(handler)
+    if route.page:
+        handler = as_page(handler)
     if route.method == GET:
         app.router.add_get(route.path, handler)
     else:

@@ -115,24 +115,35 @@ async def read_input(request: web.Request, kind: type[I]) -> I:
     Raises:
         ProblemError: 415 for another type, 413, 408, or 422 naming the field that is wrong.
     """
-    if request.can_read_body and request.content_type != _JSON:
-        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {_JSON}")
+    body = await read_small_body(request, _JSON)
+    try:
+        return kind.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        raise wrong_field(error) from None
+
+
+async def read_small_body(request: web.Request, content_type: str) -> bytes:
+    """Read a body that a person or a small program wrote.
+
+    Raises:
+        ProblemError: 415 for another type, 413 or 408.
+    """
+    if request.can_read_body and request.content_type != content_type:
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {content_type}")
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send it without a content encoding")
     within = request.app[SERVICES].settings.server.body_timeout
     with request.app[BODY_BUDGET].share() as share:
         try:
-            body = await read_body(request, limit_bytes=_LIMIT_BYTES, within=within, share=share)
+            return await read_body(request, limit_bytes=_LIMIT_BYTES, within=within, share=share)
         except BodyError as error:
             raise ProblemError(*_FAULTS[error.fault]) from None
-    try:
-        return kind.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise _wrong(first["loc"], first["msg"].removeprefix("Value error, ")) from None
 
 
-def _wrong(path: tuple[int | str, ...], what: str) -> ProblemError:
+def wrong_field(error: ValidationError) -> ProblemError:
+    """Return the problem of a body that is not as expected, naming the first field that is wrong."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    path, what = first["loc"], first["msg"].removeprefix("Value error, ")
     if not path:
         return ProblemError(HTTPStatus.BAD_REQUEST, "the body is not the JSON object that is expected here")
     # The first part is a field of ours; what stands below it (a label's name) is the sender's.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -51,27 +51,37 @@ def problem_response(error: ProblemError) -> web.Response:
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every error of a handler into a problem."""
+    return await answered(request, handler, _as_json)
+
+
+async def answered(
+    request: web.Request,
+    handler: Handler,
+    show: Callable[[web.Request, ProblemError], Awaitable[web.StreamResponse]],
+) -> web.StreamResponse:
+    """Return what a handler answers, or what `show` makes of its error."""
     try:
         return await handler(request)
     except ProblemError as error:
-        return problem_response(error)
+        problem = error
     except web.HTTPException as error:
-        return problem_response(_from_aiohttp(error))
+        problem = _from_aiohttp(error)
     except StoreUnavailableError:
         _LOG.warning("the store can't commit now", extra={"fields": {"action": "api.unavailable"}})
-        return problem_response(
-            ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the store can't answer now; try again")
-        )
+        problem = ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the store can't answer now; try again")
     except ConflictError:
-        return problem_response(
-            ProblemError(HTTPStatus.CONFLICT, "it changed meanwhile; look at it again, then decide anew")
+        problem = ProblemError(
+            HTTPStatus.CONFLICT, "it changed meanwhile; look at it again, then decide anew"
         )
     # The boundary: whatever else went wrong is a fault of ours, and no client may see it.
     except Exception:  # noqa: BLE001
         _LOG.exception("a request failed", extra={"fields": {"action": "api.failed"}})
-        return problem_response(
-            ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "this failed inside; the log says why")
-        )
+        problem = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "this failed inside; the log says why")
+    return await show(request, problem)
+
+
+async def _as_json(_: web.Request, problem: ProblemError) -> web.Response:
+    return problem_response(problem)
 
 
 def _from_aiohttp(error: web.HTTPException) -> ProblemError:

@@ -38,6 +38,8 @@ from remediator.web.inputs import (
     VoteInput,
 )
 from remediator.web.operations import Operation
+from remediator.web.pages.now import show_now
+from remediator.web.pages.static import STATIC_FILES, static_file, static_path
 from remediator.web.paging import Query, TimedQuery
 from remediator.web.schemas import (
     AuditOutput,
@@ -70,13 +72,17 @@ RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route. `role` None means that anybody may; without an operation it is not documented as API."""
+    """One route. `role` None means that anybody may; without an operation it is not documented as API.
+
+    A `page` is for people at a browser: its faults are shown as pages.
+    """
 
     method: str
     path: str
     handler: RequestHandler
     role: Role | None
     operation: Operation | None = None
+    page: bool = False
 
 
 _DELIVERY = Operation(
@@ -257,4 +263,6 @@ ROUTES = (
         Role.OPERATOR,
         Operation(answer=HoldAnswer, refusals=_CONFLICT),
     ),
+    Route(GET, "/", show_now, Role.VIEWER, page=True),
+    *(Route(GET, static_path(name), static_file(name), None) for name in STATIC_FILES),
 )

@@ -11,7 +11,8 @@ from remediator.settings import Role
 from remediator.web.routes import ROUTES, Route
 from tests.web.site import TOKENS, WEBHOOK, Site, bearer, payload, token_of
 
-GUARDED = [route for route in ROUTES if route.role is not None]
+GUARDED = [route for route in ROUTES if route.role is not None and not route.page]
+PAGES = [route for route in ROUTES if route.page]
 # The contract, written out: the table has to say the same.
 CONTRACT = {
     ("POST", "/webhook/alertmanager"): Role.WEBHOOK,
@@ -46,6 +47,8 @@ CONTRACT = {
     ("GET", "/api/v1/holds"): Role.OPERATOR,
     ("POST", "/api/v1/holds"): Role.OPERATOR,
     ("DELETE", "/api/v1/holds/{id}"): Role.OPERATOR,
+    ("GET", "/"): Role.VIEWER,
+    **{("GET", f"/static/{name}"): None for name in ("icon.svg", "live.js", "page.css")},
 }
 
 
@@ -76,7 +79,7 @@ async def test_without_a_token_nothing_is_told(served: Site) -> None:
 
 
 async def test_each_role_opens_its_own_routes_and_no_other(served: Site) -> None:
-    for route in GUARDED:
+    for route in (*GUARDED, *PAGES):
         for name, roles in TOKENS.items():
             reply = await served.ask(route.method, filled(route.path), who=name, body=b"not json")
             allowed = route.role in roles or Role.ADMIN in roles
