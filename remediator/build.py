@@ -20,6 +20,7 @@ from remediator.engine.policies import Policies
 from remediator.engine.readiness import Readiness
 from remediator.jobs.base import Job
 from remediator.jobs.close_stale import CloseStale
+from remediator.jobs.index_audit import IndexAudit
 from remediator.jobs.poll_alertmanager import PollAlertmanager
 from remediator.jobs.reload_policies import ReloadPolicies
 from remediator.jobs.scheduler import CronCalendar
@@ -119,7 +120,7 @@ async def build(
     jobs = (reload_policies, *_jobs(settings, clock, parts, outside, poller))
     verify = VerifyAudit(store.verify_audit, readiness, lambda why: stop_acting(parts, why))
     services = _services(settings, store, clock, parts, readiness, outside.capabilities, reports)
-    return Server(parts, services, (verify, *jobs), first, poller)
+    return Server(parts, services, (verify, IndexAudit(store), *jobs), first, poller)
 
 
 def _jobs(

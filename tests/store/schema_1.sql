@@ -347,11 +347,6 @@ CREATE TABLE shadow_starts (
 CREATE TABLE breaker_closings (
          id INTEGER PRIMARY KEY, at TEXT NOT NULL, policy TEXT NOT NULL, actor TEXT NOT NULL)
 ;
-CREATE VIRTUAL TABLE "audit_fts" USING FTS5 (
-    "actor", "action", "source", "alertname", "policy", "target", "detail",
-    content="audit"
-)
-;
 CREATE UNIQUE INDEX one_open_episode ON episodes(source, fingerprint) WHERE closed_at IS NULL
 ;
 CREATE INDEX episodes_open ON episodes(id) WHERE closed_at IS NULL
@@ -385,6 +380,8 @@ CREATE INDEX runs_finished ON runs(finished_at) WHERE kind = 'remediation'
 CREATE INDEX runs_live ON runs(policy, target) WHERE state NOT IN ('cancelled', 'denied', 'expired', 'failed', 'ineffective', 'needs_human', 'revert_failed', 'reverted', 'succeeded')
 ;
 CREATE INDEX runs_policy ON runs(policy)
+;
+CREATE INDEX runs_created ON runs(policy, created_at) WHERE kind = 'remediation'
 ;
 CREATE INDEX runs_target ON runs(target)
 ;
@@ -489,16 +486,6 @@ CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
          WHEN OLD.sequence > (SELECT COALESCE(MAX(sequence), 0) FROM audit_checkpoints) BEGIN
          SELECT RAISE(ABORT, 'the audit log is append-only; prune archives up to a checkpoint'); END
-;
-CREATE TRIGGER audit_fts_insert AFTER INSERT ON audit BEGIN
-         INSERT INTO audit_fts(rowid, actor, action, source, alertname, policy, target, detail)
-         VALUES (NEW.sequence, NEW.actor, NEW.action, NEW.source, NEW.alertname, NEW.policy, NEW.target,
-                 NEW.detail); END
-;
-CREATE TRIGGER audit_fts_delete AFTER DELETE ON audit BEGIN
-         INSERT INTO audit_fts(audit_fts, rowid, actor, action, source, alertname, policy, target, detail)
-         VALUES ('delete', OLD.sequence, OLD.actor, OLD.action, OLD.source, OLD.alertname, OLD.policy,
-                 OLD.target, OLD.detail); END
 ;
 CREATE TRIGGER audit_checkpoint_of_row BEFORE INSERT ON audit_checkpoints
          WHEN NOT EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence AND hash = NEW.hash) BEGIN

@@ -16,10 +16,9 @@ FIRST = Path(__file__).with_name("schema_1.sql")
 
 def schema_text(connection: Connection) -> str:
     """Return every statement that made a schema, in an order that does not depend on who made it."""
-    # What the full text index keeps for itself is SQLite's own matter.
     rows = connection.execute(
-        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'audit_fts_%' "
-        "OR type = 'trigger' ORDER BY type = 'trigger', type = 'view', type = 'index', rowid"
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
+        " ORDER BY type = 'trigger', type = 'view', type = 'index', rowid"
     )
     return ";\n".join(f"{sql}\n" for (sql,) in rows)
 

@@ -90,13 +90,13 @@ async def test_one_server_however_the_file_is_reached(store: SqliteStore, path: 
         await open_store(link)
 
 
-async def test_closing_leaves_one_file_and_frees_the_lock(path: Path) -> None:
+async def test_closing_leaves_two_files_and_frees_the_lock(path: Path) -> None:
     store = await open_store(path)
     await store.write(noting())
     await store.read(lambda reads: reads.audit_head())
     await store.close()
     await store.close()
-    assert {file.name for file in path.parent.iterdir()} == {"db.sqlite", "db.sqlite.lock"}
+    assert {file.name for file in path.parent.iterdir()} == {"db.sqlite", "db.sqlite.index", "db.sqlite.lock"}
     assert verify_database(path) is None
     await (await open_store(path)).close()
 

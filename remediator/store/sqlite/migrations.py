@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlite_utils import Database
 
 from remediator.store.base import StoreCorruptError
-from remediator.store.sqlite.schema import INDEXES, SEARCHED, TRIGGERS, VIEWS, tables
+from remediator.store.sqlite.schema import INDEXES, TRIGGERS, VIEWS, tables
 
 APPLICATION_ID = 0x72656D64
 """Marks a file as remediator's ("remd"), for `file` and for us: other databases are left alone."""
@@ -22,8 +22,6 @@ def create(database: Database) -> None:
     """Make an empty database into one of the newest version."""
     for statement in tables():
         database.execute(statement)
-    # Datasette finds the search by its name and offers it.
-    database.table("audit").enable_fts(SEARCHED, fts_version="FTS5")
     for statement in (*INDEXES, *TRIGGERS.values()):
         database.execute(statement)
     for name, select in VIEWS.items():

@@ -1,4 +1,4 @@
-"""Pages of lists: clauses from checked column names, keyset cursors, full text over the audit log."""
+"""Pages of lists: clauses from checked column names, keyset cursors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from remediator.runs.audit import AuditRow
 from remediator.store.base import Filter, Order
 from remediator.store.sqlite.rows import to_text
 
-_AUDIT_FIELDS = (
+AUDIT_FIELDS = (
     "sequence",
     "at",
     "actor",
@@ -28,7 +28,8 @@ _AUDIT_FIELDS = (
     "previous_hash",
     "hash",
 )
-AUDIT_COLUMNS = ", ".join(_AUDIT_FIELDS)
+"""Columns of the audit log, in order."""
+AUDIT_COLUMNS = ", ".join(AUDIT_FIELDS)
 _BATCH = 1000
 _INTEGERS_END = 2**63
 
@@ -67,17 +68,6 @@ def page_clauses(where: Filter, columns: set[str], key: str, time: str) -> tuple
     return " AND ".join(clauses), values
 
 
-def audit_page(connection: sqlite3.Connection, where: Filter) -> list[AuditRow]:
-    """Return a page of the audit log."""
-    clauses, values = page_clauses(where, {*_AUDIT_FIELDS}, "sequence", "at")
-    if where.search is not None:
-        clauses += " AND sequence IN (SELECT rowid FROM audit_fts WHERE audit_fts MATCH ?)"
-        values.append(_words(where.search))
-    direction = "DESC" if where.order is Order.NEWEST else "ASC"
-    sql = f"SELECT {AUDIT_COLUMNS} FROM audit WHERE {clauses} ORDER BY sequence {direction} LIMIT ?"
-    return [to_audit_row(row) for row in connection.execute(sql, (*values, where.limit))]
-
-
 def all_audit_rows(connection: sqlite3.Connection, after_sequence: int = 0) -> Iterator[AuditRow]:
     """Yield the audit log, oldest first, in constant memory."""
     sql = f"SELECT {AUDIT_COLUMNS} FROM audit WHERE sequence > ? ORDER BY sequence LIMIT {_BATCH}"
@@ -88,13 +78,7 @@ def all_audit_rows(connection: sqlite3.Connection, after_sequence: int = 0) -> I
 
 def to_audit_row(row: tuple[Any, ...]) -> AuditRow:
     """Read a row selected by AUDIT_COLUMNS."""
-    return AuditRow(**dict(zip(_AUDIT_FIELDS, row, strict=True)))
-
-
-def _words(text: str) -> str:
-    """Turn whatever a person typed into plain words: FTS5's own syntax is not theirs to use."""
-    words = [word.replace('"', '""') for word in whole(text).replace("\x00", " ").split()]
-    return " ".join(f'"{word}"' for word in words) or '""'
+    return AuditRow(**dict(zip(AUDIT_FIELDS, row, strict=True)))
 
 
 def bindable(value: Any) -> Any:

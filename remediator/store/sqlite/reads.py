@@ -24,8 +24,9 @@ from remediator.runs.records import (
 )
 from remediator.runs.schedules import Schedule
 from remediator.store.base import Filter, Order
+from remediator.store.sqlite.audit_search import audit_page
 from remediator.store.sqlite.histories import history_of
-from remediator.store.sqlite.pages import AUDIT_COLUMNS, audit_page, bindable, page_clauses, to_audit_row
+from remediator.store.sqlite.pages import AUDIT_COLUMNS, bindable, page_clauses, to_audit_row
 from remediator.store.sqlite.rows import TABLES, to_text
 from remediator.store.sqlite.schema import NOT_TERMINAL, STANDING
 
@@ -35,8 +36,9 @@ R = TypeVar("R")
 class SqliteReads:
     """Reads on one connection, within whatever transaction it is in."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, indexed: bool = False) -> None:
         self._connection = connection
+        self._indexed = indexed
 
     def get(self, kind: type[R], record_id: int) -> R | None:
         """Return one record by id."""
@@ -164,7 +166,7 @@ class SqliteReads:
 
     def audit_rows(self, where: Filter) -> list[AuditRow]:
         """Return a page of the audit log."""
-        return audit_page(self._connection, where)
+        return audit_page(self._connection, where, indexed=self._indexed)
 
     def audit_head(self) -> AuditRow | None:
         """Return the newest audit row."""

@@ -70,6 +70,7 @@ INDEXES = (
     "CREATE INDEX runs_finished ON runs(finished_at) WHERE kind = 'remediation'",
     f"CREATE INDEX runs_live ON runs(policy, target) WHERE {NOT_TERMINAL}",
     "CREATE INDEX runs_policy ON runs(policy)",
+    "CREATE INDEX runs_created ON runs(policy, created_at) WHERE kind = 'remediation'",
     "CREATE INDEX runs_target ON runs(target)",
     "CREATE INDEX runs_ended ON runs(policy, target, finished_at)",
     "CREATE INDEX runs_state ON runs(state)",
@@ -116,14 +117,6 @@ TRIGGERS = {
     "audit_no_delete": """CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
          WHEN OLD.sequence > (SELECT COALESCE(MAX(sequence), 0) FROM audit_checkpoints) BEGIN
          SELECT RAISE(ABORT, 'the audit log is append-only; prune archives up to a checkpoint'); END""",
-    "audit_fts_insert": """CREATE TRIGGER audit_fts_insert AFTER INSERT ON audit BEGIN
-         INSERT INTO audit_fts(rowid, actor, action, source, alertname, policy, target, detail)
-         VALUES (NEW.sequence, NEW.actor, NEW.action, NEW.source, NEW.alertname, NEW.policy, NEW.target,
-                 NEW.detail); END""",
-    "audit_fts_delete": """CREATE TRIGGER audit_fts_delete AFTER DELETE ON audit BEGIN
-         INSERT INTO audit_fts(audit_fts, rowid, actor, action, source, alertname, policy, target, detail)
-         VALUES ('delete', OLD.sequence, OLD.actor, OLD.action, OLD.source, OLD.alertname, OLD.policy,
-                 OLD.target, OLD.detail); END""",
     "audit_checkpoint_of_row": """CREATE TRIGGER audit_checkpoint_of_row BEFORE INSERT ON audit_checkpoints
          WHEN NOT EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence AND hash = NEW.hash) BEGIN
          SELECT RAISE(ABORT, 'a checkpoint names a row of the audit log and its hash'); END""",
@@ -134,9 +127,7 @@ TRIGGERS = {
          BEFORE DELETE ON audit_checkpoints BEGIN
          SELECT RAISE(ABORT, 'checkpoints of the audit log are kept'); END""",
 }
-"""What keeps the audit log append-only, and its search in step. One missing is a fault of the log."""
-SEARCHED = ("actor", "action", "source", "alertname", "policy", "target", "detail")
-"""Columns of the audit log that its full text search covers."""
+"""What keeps the audit log append-only. One missing is a fault of the log."""
 VIEWS = {
     "open_episodes": """
         SELECT id, source, alertname, opened_at, last_seen_at, suppressed, acknowledged_by, labels

@@ -18,6 +18,8 @@ from sqlite_utils import Database
 
 from remediator.runs.audit import AuditRow, ChainFault
 from remediator.store.base import Reads, StoreCorruptError, StoreUnavailableError, Tx
+from remediator.store.sqlite.audit_index import AuditIndex, index_path, open_index
+from remediator.store.sqlite.audit_search import INDEX
 from remediator.store.sqlite.failures import of_database
 from remediator.store.sqlite.migrations import check_application, migrate
 from remediator.store.sqlite.reads import SqliteReads
@@ -38,10 +40,13 @@ class SqliteStore:
         path: Path,
         writer_connection: sqlite3.Connection,
         readers: Sequence[sqlite3.Connection],
+        index: AuditIndex,
         lock: int,
         chain_fault: ChainFault | None,
     ) -> None:
         self._path = path
+        self._index = index
+        self._indexing = ThreadPoolExecutor(1, thread_name_prefix="audit-index")
         self._lock = lock
         self._listeners: list[Listener] = []
         self._loop = asyncio.get_running_loop()
@@ -68,6 +73,15 @@ class SqliteStore:
         """Call `listener` on the event loop with each commit's audit rows."""
         self._listeners.append(listener)
 
+    async def advance_index(self) -> bool:
+        """Take a batch of what was committed into the index; returns whether there is more."""
+        if self._closed:
+            return False
+        try:
+            return await self._loop.run_in_executor(self._indexing, self._index.advance)
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"{index_path(self._path)} can't be written: {error}") from error
+
     async def verify_audit(self, head: tuple[int, str] | None = None) -> ChainFault | None:
         """Walk the whole audit log from its last checkpoint."""
         return await asyncio.to_thread(verify_database, self._path, head)
@@ -80,6 +94,8 @@ class SqliteStore:
         await asyncio.to_thread(self._pool.shutdown)
         while not self._readers.empty():
             self._readers.get().close()
+        await asyncio.to_thread(self._indexing.shutdown)
+        self._index.close()
         # Last, for the last one to close tidies the write-ahead log into the database.
         await self._writer.close()
         os.close(self._lock)
@@ -89,7 +105,7 @@ class SqliteStore:
         try:
             connection.execute("BEGIN")
             try:
-                return work(SqliteReads(connection))
+                return work(SqliteReads(connection, indexed=True))
             finally:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
@@ -119,9 +135,11 @@ async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=
         on_failure.callback(os.close, lock)
         connection, fault = await asyncio.to_thread(_open_checked, path, busy_timeout)
         on_failure.callback(connection.close)
+        index = await asyncio.to_thread(_open_index, path)
+        on_failure.callback(index.close)
         readers = await asyncio.to_thread(_open_readers, path)
         on_failure.pop_all()
-    return SqliteStore(path, connection, readers, lock, fault)
+    return SqliteStore(path, connection, readers, index, lock, fault)
 
 
 def _locked(path: Path) -> tuple[Path, int]:
@@ -174,10 +192,23 @@ def _open_readers(path: Path) -> list[sqlite3.Connection]:
     with ExitStack() as on_failure:
         try:
             readers = [on_failure.enter_context(closing(open_reader(path))) for _ in range(_READERS)]
+            beside = f"{index_path(path).as_uri()}?mode=ro"
+            for reader in readers:
+                reader.execute(f"ATTACH ? AS {INDEX}", (beside,))
         except sqlite3.Error as error:
             raise StoreUnavailableError(f"{path} can't be opened for reading: {error}") from error
         on_failure.pop_all()
         return readers
+
+
+def _open_index(path: Path) -> AuditIndex:
+    try:
+        return open_index(path)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailableError(
+            f"{index_path(path)} can't be made: {error}; it holds nothing that {path} does not hold, so "
+            f"delete it if it is in the way"
+        ) from error
 
 
 def _damaged(path: Path, what: str) -> str:
