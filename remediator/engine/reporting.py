@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,8 +70,9 @@ class Reporter:
 
     async def report(self, run_id: int) -> None:
         """Handle the report timer of a run."""
+        began_at = self._engine.clock.now()
         path, error = await self._attempt(run_id)
-        await self._engine.store.write(lambda tx: self._conclude(tx, run_id, path, error))
+        await self._engine.store.write(lambda tx: self._conclude(tx, run_id, began_at, path, error))
 
     async def _attempt(self, run_id: int) -> tuple[Path | None, str]:
         try:
@@ -81,8 +83,9 @@ class Reporter:
             _LOG.exception("the report of run %s could not be made", run_id)
             return None, f"it could not be made: {type(error).__name__}"
 
-    def _conclude(self, tx: Tx, run_id: int, path: Path | None, error: str) -> None:
-        tx.clear_timer(TimerKind.REPORT, run_id)
+    def _conclude(self, tx: Tx, run_id: int, began_at: datetime, path: Path | None, error: str) -> None:
+        # What became known while it was made is not in it: then it is made once more.
+        tx.clear_timer(TimerKind.REPORT, run_id, due_by=began_at)
         run = tx.get(Run, run_id)
         if run is None:
             return

@@ -280,8 +280,8 @@ class Tx(Reads, Protocol):
         """Set or move a timer."""
         ...
 
-    def clear_timer(self, kind: TimerKind, subject_id: int) -> None:
-        """Remove a timer, if there."""
+    def clear_timer(self, kind: TimerKind, subject_id: int, due_by: datetime | None = None) -> None:
+        """Remove a timer, if there; with `due_by` only if it was not set to a later time meanwhile."""
         ...
 
     def wake_waiting(self, at: datetime) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from remediator.actions.base import FailureReason, failed
+from remediator.engine.reporting import Reporter
 from remediator.policy.model import Fact
 from remediator.reports.findings import counted_logs
 from remediator.reports.incident import gather, window_of
@@ -130,6 +131,30 @@ async def test_reports_are_written_by_themselves_and_audited(begin: Begin, tmp_p
     assert second == (await report_of(world)).text
     rows = await audit(world, "report.written")
     assert [row.run_id for row in rows] == [1, 1]
+    assert await world.store.read(lambda reads: reads.timers(TimerKind.REPORT)) == 0
+
+
+class Interrupted:
+    """Writes a report while its run's alert ends."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self._world = world
+        self.folder = folder
+
+    async def write(self, run_id: int) -> Path:
+        self._world.clock.jump(MINUTE)
+        due_at = self._world.clock.now()
+        await self._world.store.write(lambda tx: tx.set_timer(TimerKind.REPORT, run_id, due_at))
+        return self.folder / "report.md"
+
+
+async def test_what_ends_while_a_report_is_made_is_in_the_next(begin: Begin, tmp_path: Path) -> None:
+    world = await begin(POLICY + REPORT, reports=tmp_path / "reports")
+    await world.fire()
+    await Reporter(world.parts.engine, Interrupted(world, tmp_path)).report(1)
+    assert await world.store.read(lambda reads: reads.timers(TimerKind.REPORT)) == 1
+    await world.settle()
+    assert len(await audit(world, "report.written")) == 3
     assert await world.store.read(lambda reads: reads.timers(TimerKind.REPORT)) == 0
 
 

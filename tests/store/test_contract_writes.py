@@ -114,6 +114,18 @@ def _clear(kind: TimerKind, tx: Tx) -> None:
     tx.clear_timer(kind, 1)
 
 
+async def test_a_timer_that_was_moved_on_meanwhile_stays(store: Store) -> None:
+    def move_on(tx: Tx) -> None:
+        tx.set_timer(TimerKind.REPORT, 1, NOW + MINUTE)
+        tx.clear_timer(TimerKind.REPORT, 1, due_by=NOW)
+        tx.set_timer(TimerKind.REPORT, 2, NOW)
+        tx.clear_timer(TimerKind.REPORT, 2, due_by=NOW)
+
+    await store.write(move_on)
+    due = await store.read(lambda reads: reads.due_timers(NOW + MINUTE, 10))
+    assert [timer.subject_id for timer in due] == [1]
+
+
 WOKEN = {
     Reason.TARGET_BUSY,
     Reason.LEASE_HELD,

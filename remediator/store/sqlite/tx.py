@@ -101,9 +101,13 @@ class SqliteTx(SqliteReads):
             (str(kind), subject_id, to_text(due_at), priority),
         )
 
-    def clear_timer(self, kind: TimerKind, subject_id: int) -> None:
-        """Remove a timer, if there."""
-        self._run("DELETE FROM timers WHERE kind = ? AND subject_id = ?", (str(kind), subject_id))
+    def clear_timer(self, kind: TimerKind, subject_id: int, due_by: datetime | None = None) -> None:
+        """Remove a timer, if there; with `due_by` only if it was not set to a later time meanwhile."""
+        sql, values = "DELETE FROM timers WHERE kind = ? AND subject_id = ?", (str(kind), subject_id)
+        if due_by is None:
+            self._run(sql, values)
+        else:
+            self._run(f"{sql} AND due_at <= ?", (*values, to_text(due_by)))
 
     def wake_waiting(self, at: datetime) -> int:
         """Make what waits for a lock, a lease or a hold due at `at`."""
