@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
@@ -22,6 +23,22 @@ MODULES: Mapping[str, str] = {
 _STOP_WITHIN_SECONDS = 5.0
 _ANSWER_WITHIN_SECONDS = 20.0
 _LOOK_EVERY_SECONDS = 0.05
+
+
+class Service(Protocol):
+    """A service of the demo, wherever it runs."""
+
+    def set_up(self, port: int, owner_pid: int) -> None:
+        """Say where it listens, and with whom it ends."""
+        ...
+
+    def start(self) -> object:
+        """Start it and wait until it answers."""
+        ...
+
+    def stop(self, *, gently: bool = True) -> None:
+        """End it; without `gently`, as a crash would."""
+        ...
 
 
 class ServiceProcess:

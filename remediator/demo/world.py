@@ -8,6 +8,7 @@ import secrets
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import yaml
 from remediator.demo import rules_copy
 from remediator.demo.backup import make_backup
 from remediator.demo.processes import Processes, free_ports
-from remediator.demo.service_process import MODULES, ServiceProcess
+from remediator.demo.service_process import MODULES, Service, ServiceProcess
 from remediator.demo.shipped_files import policies, shipped
 from remediator.yaml_source import read_yaml_file
 
@@ -77,7 +78,7 @@ class World:
         self.folder = folder
         self.ports = Ports(*free_ports(8))
         self.tokens = Tokens(*(secrets.token_urlsafe(24) for _ in range(4)))
-        self.services = {name: ServiceProcess(folder, name) for name in MODULES}
+        self.services: Mapping[str, Service] = {name: ServiceProcess(folder, name) for name in MODULES}
         self.binaries = binaries
         self._processes = processes
         self._factor = factor
@@ -174,6 +175,7 @@ class World:
         config["server"] = {**config["server"], "port": self.ports.receiver}
         config["store"] = {"sqlite": str(self.folder / "remediator.db")}
         config["policies"] = str(self.folder / "policies")
+        config["reports"] = str(self.folder / "reports")
         poll = rules_copy.divided(config["sources"]["default"]["poll"], self._factor)
         # The stand-in has no Alertmanager's API; the receiver then asks Prometheus's ALERTS.
         own = {"url": self.url(self.ports.alertmanager), "poll": poll} if self.binaries else {}

@@ -36,7 +36,9 @@ _STORY = [
     _row(30, "episode.closed"),
     _row(31, "step.intent", phase="undo", option="second"),
     _row(31, "run.state_changed", kind="revert", to="reverting"),
+    _row(31, "report.written", file="early.md"),
     _row(32, "lease.closed"),
+    _row(33, "report.written", file="report.md"),
 ]
 
 
@@ -55,12 +57,18 @@ def test_each_moment_is_the_first_of_its_kind_since_the_break() -> None:
     assert seconds == [timedelta(seconds=second) for second in (10, 12, 20, 30, 32)]
     assert measured.options == ("first", "second")
     assert (measured.run_id, measured.state, measured.over) == (7, "succeeded", True)
+    assert measured.report == "report.md"
 
 
 @pytest.mark.parametrize("missing", ["run.state_changed", "episode.closed", "lease.closed"])
 def test_it_is_not_over_before_all_is_well_again(missing: str) -> None:
     story = [row for row in _STORY if row["action"] != missing]
     assert not measure(story, "policy", "Alert", _BROKEN).over
+
+
+def test_it_is_not_over_before_the_report_tells_all_of_it() -> None:
+    measured = measure(_STORY[:-1], "policy", "Alert", _BROKEN)
+    assert (measured.leases_open, measured.reported, measured.over) == (0, False, False)
 
 
 def test_an_alert_that_comes_back_is_not_over() -> None:
@@ -87,8 +95,17 @@ _CARD = Scorecard(replace(SCENARIOS[0], recover_within=timedelta(seconds=200)), 
         (replace(_CARD, measured=replace(_OVER, leases_open=1)), False),
         (replace(_CARD, measured=replace(_OVER, closed_at=None)), False),
         (replace(_CARD, measured=replace(_OVER, recovered_at=None)), False),
+        (replace(_CARD, measured=replace(_OVER, reported_at=None)), False),
     ],
-    ids=["all well", "too late", "audit log broken", "something stands", "still firing", "not recovered"],
+    ids=[
+        "all well",
+        "too late",
+        "audit log broken",
+        "something stands",
+        "still firing",
+        "not recovered",
+        "no report",
+    ],
 )
 def test_it_passes_only_when_all_is_well_in_time(card: Scorecard, *, passed: bool) -> None:
     assert card.passed is passed

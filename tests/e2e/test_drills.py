@@ -36,5 +36,7 @@ def test_drill_ends_recovered_restored_and_audited(name: str, tmp_path: Path) ->
     assert done.returncode in (0, 1), told
     assert card["run_state"] == "succeeded", told
     assert card["seconds_to_resolve"] is not None, told
+    assert card["reported"] is True, told
+    assert any("## Timeline" in path.read_text() for path in tmp_path.glob("*.md")), told
     assert card["audit_whole"] is True, told
     assert ("none made" in told) != (card["seconds_to_restore"] is not None), told

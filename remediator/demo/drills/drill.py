@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,16 +53,13 @@ def run_drill(scenario: Scenario, options: DrillOptions) -> int:
         return 2
     screen.table(f"Drill {scenario.name}: {scenario.title}", rows(card))
     if options.save is not None:
-        options.save.parent.mkdir(parents=True, exist_ok=True)
-        options.save.write_text(json.dumps(as_json(card), indent=2) + "\n", encoding="utf-8")
         screen.say(f"Saved as {options.save}.")
     return 0 if card.passed else 1
 
 
 def _in_folder(folder: Path, scenario: Scenario, screen: Screen, options: DrillOptions) -> Scorecard:
     factor = options.factor
-    with ExitStack() as stack:
-        processes = stack.enter_context(Processes(folder))
+    with Processes(folder) as processes, ExitStack() as stack:
         world = World(folder, processes, None if options.no_prometheus else find_binaries(), factor)
         stack.callback(world.stop_services)
         who = "a real Prometheus and Alertmanager" if world.binaries else "a stand-in for Prometheus"
@@ -70,10 +68,29 @@ def _in_folder(folder: Path, scenario: Scenario, screen: Screen, options: DrillO
         world.write_files()
         world.start()
         wait_for_baseline(world)
-        api = stack.enter_context(closing(ReceiverApi(world.url(world.ports.receiver), world.tokens.oncall)))
-        with screen:
-            measured = _Following(scenario, world, processes, api, screen).until_over(options.within)
-        return Scorecard(scenario, measured, factor, _audit_whole(world))
+        return drill_in(world, processes, scenario, screen, options)
+
+
+def drill_in(
+    world: World, processes: Processes, scenario: Scenario, screen: Screen, options: DrillOptions
+) -> Scorecard:
+    """Run a drill in a world that runs and is well, and save its scorecard and the incident's report."""
+    api = ReceiverApi(world.url(world.ports.receiver), world.tokens.oncall)
+    with closing(api), screen:
+        measured = _Following(scenario, world, processes, api, screen).until_over(options.within)
+    card = Scorecard(scenario, measured, options.factor, _audit_whole(world))
+    if options.save is not None:
+        _save(card, options.save)
+    return card
+
+
+def _save(card: Scorecard, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(as_json(card), indent=2) + "\n", encoding="utf-8")
+    if card.measured.report:
+        report = Path(card.measured.report)
+        for written in report.parent.glob(f"{report.stem}.*"):
+            shutil.copy(written, path.parent)
 
 
 class _Following:

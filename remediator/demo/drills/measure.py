@@ -28,11 +28,22 @@ class Measured:
     state: str = ""
     leases: int = 0
     leases_open: int = 0
+    reported_at: datetime | None = None
+    report: str = ""
+    """The file of the run's incident report, as last written."""
 
     @property
     def over(self) -> bool:
-        """Whether it recovered, the alert is gone, and nothing temporary stands."""
-        return self.recovered_at is not None and self.closed_at is not None and not self.leases_open
+        """Whether it recovered, the alert is gone, nothing temporary stands, and the report tells so."""
+        well = self.recovered_at is not None and self.closed_at is not None and not self.leases_open
+        return well and self.reported
+
+    @property
+    def reported(self) -> bool:
+        """Whether the report was written after the last of what it has to tell."""
+        told = (self.recovered_at, self.closed_at, self.restored_at)
+        last = max((moment for moment in told if moment is not None), default=None)
+        return self.reported_at is not None and last is not None and self.reported_at >= last
 
     def since_broken(self, moment: datetime | None) -> timedelta | None:
         """Return how long after the break a moment was."""
@@ -76,6 +87,8 @@ def _of_policy(measured: Measured, row: Row, at: datetime) -> Measured:
         case AuditAction.LEASE_CLOSED:
             left = measured.leases_open - 1
             return replace(measured, leases_open=left, restored_at=None if left else at)
+        case AuditAction.REPORT_WRITTEN:
+            return replace(measured, reported_at=at, report=detail["file"])
         case AuditAction.RUN_STATE if detail["kind"] == "remediation":
             recovered = at if detail["to"] == "succeeded" else None
             return replace(

@@ -32,7 +32,7 @@ class Scorecard:
 
     @property
     def passed(self) -> bool:
-        """Whether all ended well: recovered in time, nothing temporary left, the audit log whole."""
+        """Whether all ended well: in time, nothing temporary left, reported, the audit log whole."""
         at_most = self.at_most
         in_time = at_most is not None and at_most <= self.scenario.recover_within
         return self.measured.over and in_time and self.audit_whole
@@ -56,6 +56,7 @@ def rows(card: Scorecard) -> Sequence[tuple[str, str]]:
         ("the runbook's objective", _seconds(card.scenario.recover_within)),
         ("options tried", ", ".join(measured.options) or "none"),
         ("run", f"{measured.run_id or 'none'} {measured.state}".strip()),
+        ("incident report", "written" if measured.reported else "MISSING"),
         ("audit log", "whole" if card.audit_whole else "BROKEN"),
         ("drill", "passed" if card.passed else "FAILED"),
     ]
@@ -84,6 +85,7 @@ def as_json(card: Scorecard) -> Mapping[str, Any]:
         "options": list(measured.options),
         "run_id": measured.run_id,
         "run_state": measured.state,
+        "reported": measured.reported,
         "audit_whole": card.audit_whole,
     }
 
