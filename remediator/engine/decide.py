@@ -49,6 +49,8 @@ class Question:
     held_since: Mapping[str, datetime] = field(default_factory=dict)
     due_from: datetime | None = None
     """`settle` and `again`: no earlier than this."""
+    known: Mapping[str, Verdict] | None = None
+    """Verdicts of guards that were shown the very same before, by the key of their use."""
 
     @property
     def shadow(self) -> bool:
@@ -73,11 +75,11 @@ def decide(question: Question) -> Decision:
             join_run_id=question.joinable_run_id,
         )
     look = _look(question, target)
-    verdicts = evaluate_guards(question.prepared.uses, look)
+    verdicts = evaluate_guards(question.prepared.uses, look, question.known)
     held_since = _held_since(question, verdicts)
     denied = _first_denial(question, verdicts)
     if denied is not None or _settling(question):
-        return replace(_denied(question, target, verdicts, denied), held_since=held_since)
+        return _since(held_since, _denied(question, target, verdicts, denied))
     if question.phase is LookPhase.ADMISSION or question.facts is None:
         return Decision(
             outcome=Outcome.PLANNED,
@@ -86,7 +88,7 @@ def decide(question: Question) -> Decision:
             held_since=held_since,
             needs_facts=question.phase is not LookPhase.ADMISSION,
         )
-    return replace(_with_facts(question, look, verdicts), held_since=held_since)
+    return _since(held_since, _with_facts(question, look, verdicts))
 
 
 def _with_facts(question: Question, look: Look, verdicts: tuple[Verdict, ...]) -> Decision:
@@ -186,13 +188,12 @@ def lock_keys(resources: tuple[str, ...], target: str) -> tuple[str, ...]:
 
 
 def _first_denial(question: Question, verdicts: tuple[Verdict, ...]) -> Verdict | None:
-    by_hand = question.phase is LookPhase.MANUAL
+    denials = (verdict for verdict in verdicts if verdict.kind is VerdictKind.DENY)
+    if question.phase is not LookPhase.MANUAL:
+        return next(denials, None)
     binding = {use.key for use in question.prepared.uses if use.guard.by_hand}
     binding.add(question.capabilities.lease.key)
-    for verdict in verdicts:
-        if verdict.kind is VerdictKind.DENY and (not by_hand or verdict.key in binding):
-            return verdict
-    return None
+    return next((verdict for verdict in denials if verdict.key in binding), None)
 
 
 def _settling(question: Question) -> bool:
@@ -211,12 +212,19 @@ def _denied(
             verdicts=verdicts,
             next_look_at=question.due_from,
         )
-    decision = _blocked(question, target, verdicts, denied.reason or Reason.GUARD_ERROR, denied.detail)
-    return replace(decision, next_look_at=_next_look(question, verdicts))
+    reason = denied.reason or Reason.GUARD_ERROR
+    next_look_at = _next_look(question, verdicts)
+    return _blocked(question, target, verdicts, reason, denied.detail, next_look_at=next_look_at)
 
 
 def _blocked(
-    question: Question, target: str, verdicts: tuple[Verdict, ...], reason: Reason, detail: str
+    question: Question,
+    target: str,
+    verdicts: tuple[Verdict, ...],
+    reason: Reason,
+    detail: str,
+    *,
+    next_look_at: datetime | None = None,
 ) -> Decision:
     return Decision(
         outcome=Outcome.BLOCKED,
@@ -224,7 +232,7 @@ def _blocked(
         detail=detail,
         target=target,
         verdicts=verdicts,
-        next_look_at=question.now + question.prepared.policy.document.recheck,
+        next_look_at=next_look_at or question.now + question.prepared.policy.document.recheck,
     )
 
 
@@ -240,7 +248,11 @@ def _next_look(question: Question, verdicts: tuple[Verdict, ...]) -> datetime:
     return max(at, question.now + timedelta(milliseconds=100))
 
 
+def _since(held_since: Mapping[str, datetime], decision: Decision) -> Decision:
+    return replace(decision, held_since=held_since) if held_since else decision
+
+
 def _held_since(question: Question, verdicts: tuple[Verdict, ...]) -> dict[str, datetime]:
-    met = {verdict.key for verdict in verdicts if verdict.met}
+    met = [verdict.key for verdict in verdicts if verdict.met]
     known = question.held_since
     return {key: known.get(key, question.now) for key in met}

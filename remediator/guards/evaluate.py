@@ -28,9 +28,16 @@ class GuardUse:
     key: str
 
 
-def evaluate_guards(uses: Sequence[GuardUse], look: Look) -> tuple[Verdict, ...]:
-    """Return every guard's verdict, in order: all are evaluated, whatever the others say."""
-    return tuple(_evaluate(use, look) for use in uses)
+def evaluate_guards(
+    uses: Sequence[GuardUse], look: Look, known: Mapping[str, Verdict] | None = None
+) -> tuple[Verdict, ...]:
+    """Return every guard's verdict, in order: all are evaluated, whatever the others say.
+
+    `known` has verdicts by the key of the use, of a look that showed these guards the very same.
+    """
+    if not known:
+        return tuple([_evaluate(use, look) for use in uses])
+    return tuple([known.get(use.key) or _evaluate(use, look) for use in uses])
 
 
 def queries_of(uses: Sequence[GuardUse], scope: Scope) -> tuple[Query, ...]:

@@ -30,10 +30,9 @@ class GlobalLimits(BaseGuard):
     def evaluate(self, params: Limits, look: Look, key: str) -> Verdict:
         """Count the others."""
         live = sum(not is_own(look, run.run_id) for run in look.history.live)
+        begins = look.now - _MINUTE
         started = [
-            start
-            for start in look.history.starts
-            if start.at > look.now - _MINUTE and not is_own(look, start.run_id)
+            start for start in look.history.starts if start.at > begins and not is_own(look, start.run_id)
         ]
         inputs: dict[str, Any] = {"concurrent_runs": live, "runs_in_last_minute": len(started)}
         if live >= params.concurrent_runs:

@@ -7,6 +7,7 @@ type; so `"{{ facts.count }}"` may stand for a number. Keys are never templates.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
@@ -31,14 +32,14 @@ def render_params(
         RenderError: naming the label or fact that is missing.
         ExpressionError: for a template that no loader has checked.
     """
-    return _Rendering(scope, defer, _queries(model, params)).walk(dict(params))
+    return _Rendering(scope, defer, model, params).walk(dict(params))
 
 
 def render_value(
     value: Any, scope: Scope, *, defer: Collection[str] = UNTIL_RUN
 ) -> tuple[Any, tuple[Path, ...]]:
     """Render any JSON value that holds no PromQL; see `render_params`."""
-    return _Rendering(scope, defer, frozenset()).walk(value)
+    return _Rendering(scope, defer).walk(value)
 
 
 def render_deferred(
@@ -49,8 +50,7 @@ def render_deferred(
     Raises:
         RenderError: naming the result that is missing.
     """
-    queries = _queries(model, params) if model else frozenset()
-    rendering = _Rendering(scope, (), queries)
+    rendering = _Rendering(scope, (), model, params)
     wanted = frozenset(tuple(path) for path in paths)
     result: dict[str, Any] = _map_strings(
         dict(params), lambda path, text: rendering.text(path, text) if path in wanted else text
@@ -59,12 +59,19 @@ def render_deferred(
 
 
 class _Rendering:
-    """One pass over one value."""
+    """One pass over one value; without a model, it holds no PromQL."""
 
-    def __init__(self, scope: Scope, defer: Collection[str], queries: frozenset[Path]) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        defer: Collection[str],
+        model: type[BaseModel] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
         self._scope = scope
         self._defer = defer
-        self._queries = queries
+        self._model = model
+        self._params = params or {}
         self._left: list[Path] = []
 
     def walk(self, value: Any) -> tuple[Any, tuple[Path, ...]]:
@@ -82,9 +89,12 @@ class _Rendering:
             return text
         return compiled.render(self._scope)
 
-
-def _queries(model: type[BaseModel], params: Mapping[str, Any]) -> frozenset[Path]:
-    return frozenset(path for path, _, _ in marked_values(model, params, PromQLField))
+    @cached_property
+    def _queries(self) -> frozenset[Path]:
+        # Most values hold no template, and then nobody asks.
+        if self._model is None:
+            return frozenset()
+        return frozenset(path for path, _, _ in marked_values(self._model, self._params, PromQLField))
 
 
 def _map_strings(value: Any, change: Callable[[Path, str], str], path: Path = ()) -> Any:

@@ -117,6 +117,15 @@ def may_be_outlooked(prepared: PreparedPolicy) -> bool:
     return all(use.guard.name in _UNDERSTOOD for use in prepared.uses)
 
 
+def lasting(prepared: PreparedPolicy, admitted: Decision) -> dict[str, Verdict]:
+    """Return which verdicts of the first pass the second would reach as well, while the past is the same."""
+    return {
+        verdict.key: verdict
+        for use, verdict in zip(prepared.uses, admitted.verdicts, strict=True)
+        if verdict.kind is not VerdictKind.PENDING and use.guard.name in _UNDERSTOOD
+    }
+
+
 def keys_of(prepared: PreparedPolicy, target: str, queries: tuple[Query, ...]) -> tuple[Key, ...]:
     """Name everything that a decision depends on, but time and answers."""
     keys = [key for use in prepared.uses for key in _keys_of_guard(use, prepared, target)]

@@ -18,6 +18,7 @@ from remediator.authoring.backtest.arrivals import Arrival, Delivered, Faults
 from remediator.errors import RemediatorError
 
 _REMEMBERED = 10_000
+_BUFFER_BYTES = 1 << 20
 _DEFAULT_SOURCE = "default"
 
 
@@ -81,7 +82,7 @@ class FileRecording:
         try:
             self._size_bytes = self._path.stat().st_size
             packed = self._path.suffix == ".gz"
-            with self._path.open("rb") as raw, gzip.GzipFile(fileobj=raw) as unpacked:
+            with self._path.open("rb", _BUFFER_BYTES) as raw, gzip.GzipFile(fileobj=raw) as unpacked:
                 for number, line in enumerate(unpacked if packed else raw, 1):
                     self._read_bytes = raw.tell() if packed else self._read_bytes + len(line)
                     delivered = self._line(number, line)

@@ -75,6 +75,8 @@ class Ledger:
         self._waiting: dict[str, dict[int, Waiting]] = {}
         self._versions: dict[Key, int] = defaultdict(int)
         self._changed: list[Key] = []
+        self._changes = 0
+        self._told: tuple[tuple[object, ...], History] | None = None
 
     # --- what is asked -------------------------------------------------------------------
 
@@ -82,8 +84,14 @@ class Ledger:
         """Return what a decision about a policy and a target may look at.
 
         Of other policies' starts that is the last minute, and of their finishes what `healthy_floor`
-        asks of: more no guard looks at.
+        asks of: more no guard looks at. While nothing changes, the very same is returned for the same.
         """
+        asked = (now, prepared.policy.name, target, shadow, self._changes)
+        if self._told is None or self._told[0] != asked:
+            self._told = (asked, self._gather(now, prepared, target, shadow=shadow))
+        return self._told[1]
+
+    def _gather(self, now: datetime, prepared: PreparedPolicy, target: str, *, shadow: bool) -> History:
         name, since = prepared.policy.name, now - prepared.window
         waiting = self._waiting.get(target)
         return History(
@@ -270,6 +278,7 @@ class Ledger:
     def touch(self, key: Key) -> None:
         """Count a change."""
         self._versions[key] += 1
+        self._changes += 1
         self._changed.append(key)
 
     # --- within --------------------------------------------------------------------------

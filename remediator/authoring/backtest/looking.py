@@ -8,9 +8,16 @@ from typing import Any
 
 from remediator.authoring.backtest.answering import Answering
 from remediator.authoring.backtest.assumptions import Assumptions
-from remediator.authoring.backtest.dormancy import Outlook, keys_of, may_be_outlooked, outlook
+from remediator.authoring.backtest.dormancy import Outlook, keys_of, lasting, may_be_outlooked, outlook
 from remediator.authoring.backtest.ledger import Ledger, join_key
-from remediator.authoring.backtest.subjects import BacktestAdmission, BacktestRun, Decided, Key, Subject
+from remediator.authoring.backtest.subjects import (
+    BacktestAdmission,
+    BacktestRun,
+    Decided,
+    Key,
+    Known,
+    Subject,
+)
 from remediator.engine.admission import unbroken
 from remediator.engine.capabilities import Capabilities, PreparedPolicy
 from remediator.engine.decide import Question, decide
@@ -18,6 +25,7 @@ from remediator.engine.scopes import Facts
 from remediator.guards.base import LookPhase
 from remediator.policy.expressions import RenderError
 from remediator.runs.history import History
+from remediator.runs.reasons import Outcome
 from remediator.runs.states import RunState
 from remediator.runs.verdicts import Decision
 from remediator.settings import Mode
@@ -55,6 +63,7 @@ class Looks:
     def admission(self, admission: BacktestAdmission, now: datetime) -> Decision:
         """Decide the first pass: nothing live is asked."""
         target = self._target(admission)
+        history = self._history(admission.prepared, target, now)
         question = Question(
             prepared=admission.prepared,
             capabilities=self._deciding.capabilities,
@@ -62,12 +71,15 @@ class Looks:
             phase=LookPhase.ADMISSION,
             now=now,
             scope=admission.scope,
-            history=self._history(admission.prepared, target, now),
+            history=history,
             joinable_run_id=self._joinable(admission, target),
             suppressed=self._suppressed(admission, now)[0],
             due_from=self._due_from(admission),
         )
-        return decide(question)
+        decision = decide(question)
+        if decision.outcome is Outcome.PLANNED and not self._naive:
+            admission.known = Known(history, lasting(admission.prepared, decision))
+        return decision
 
     def entry(self, admission: BacktestAdmission, now: datetime) -> Looked:
         """Decide the second pass, with answers and facts."""
@@ -77,6 +89,8 @@ class Looks:
         suppressed, told_until = self._suppressed(admission, now)
         target = self._target(admission)
         due_from = self._due_from(admission)
+        history = self._history(admission.prepared, target, now)
+        known, admission.known = admission.known, None
         question = Question(
             prepared=admission.prepared,
             capabilities=self._deciding.capabilities,
@@ -84,7 +98,9 @@ class Looks:
             phase=LookPhase.ENTRY,
             now=now,
             scope=admission.scope,
-            history=self._history(admission.prepared, target, now),
+            history=history,
+            # The first pass was in this very moment, if the past that it saw is still the same.
+            known=known.verdicts if known is not None and known.history is history else None,
             answers=answers,
             facts=admission.facts,
             admission_id=admission.id,

@@ -15,10 +15,11 @@ from remediator.engine.scopes import Facts
 from remediator.guards.evaluate import queries_of
 from remediator.policy.expressions import Scope
 from remediator.runs.answers import Query
+from remediator.runs.history import History
 from remediator.runs.plan import Plan
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.states import RunState
-from remediator.runs.verdicts import Ask, Decision
+from remediator.runs.verdicts import Ask, Decision, Verdict
 
 _STEPS_KEPT = 60
 
@@ -109,6 +110,13 @@ class Subject:
         return self.prepared.policy.document.recheck
 
 
+class Known(NamedTuple):
+    """Verdicts of the first pass, and the past that they are of."""
+
+    history: History
+    verdicts: Mapping[str, Verdict]
+
+
 class BacktestAdmission(Subject):
     """One policy that matched one episode, and what was last decided of the two."""
 
@@ -123,6 +131,7 @@ class BacktestAdmission(Subject):
         "facts",
         "facts_known",
         "held_since",
+        "known",
         "looked_at",
         "outcome",
         "path",
@@ -153,6 +162,7 @@ class BacktestAdmission(Subject):
         self.waits_for: tuple[str, str] | None = None
         self.facts: Facts | None = None
         self.facts_known = True
+        self.known: Known | None = None
         self._scope: Scope | None = None
         self._queries: tuple[Query, ...] | None = None
 
