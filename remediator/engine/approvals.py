@@ -71,7 +71,7 @@ class Approvals:
         request = tx.approval_of_run(run_id)
         if request is None:
             return Result(Status.CONFLICT, f"run {run_id} asks for no approval; it is {run.state}", run)
-        refused = _refusal(run, request, actor)
+        refused = refusal_of(run, request, actor)
         if refused is not None:
             return Result(Status.FORBIDDEN, refused, run)
         if request.plan_hash != plan_hash:
@@ -133,8 +133,8 @@ class Approvals:
         note_run(tx, run, action, now, request_id=request.id, level=request.level)
 
 
-def _refusal(run: Run, request: ApprovalRequest, actor: Actor) -> str | None:
-    """Why this actor may not decide on this request, or None."""
+def refusal_of(run: Run, request: ApprovalRequest, actor: Actor) -> str | None:
+    """Return why an actor may not decide on a request; None when it may."""
     if not actor.has(Role.APPROVER):
         return "only approvers decide; your token does not have that role"
     if not actor.is_among(request.from_):

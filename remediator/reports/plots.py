@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from io import BytesIO
 from math import nan
+from typing import Any
 
 from remediator.plain_text import one_line
 from remediator.reports.incident import Incident, Window
@@ -14,6 +15,7 @@ from remediator.reports.metrics import Measured
 _WIDTH_INCHES = 9.0
 _ROW_INCHES = 2.2
 _LONGEST_LABEL = 60
+_MOST_MARKS = 20
 
 
 def can_plot() -> bool:
@@ -43,15 +45,32 @@ def plot(incident: Incident, window: Window, measured: Sequence[Measured]) -> by
                 label = _label(summary.labels) or "value"
                 panel.plot([at for at, _ in series.points], values, linewidth=1, label=label)
             panel.axvspan(window.opened_at, window.ended_at, alpha=0.08, color="red")
-            for moment in (incident.acted_at, incident.recovered_at):
-                if moment is not None:
-                    panel.axvline(moment, linewidth=0.8, linestyle="--", color="gray")
+            _mark(panel, incident)
             panel.legend(fontsize=6, loc="upper left")
             panel.tick_params(labelsize=7)
         axes[-1][0].set_xlim(window.start, window.end)
         written = BytesIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": "remediator"})
     return written.getvalue()
+
+
+def _mark(panel: Any, incident: Incident) -> None:
+    """Mark each step by its action's name, and the recovery."""
+    marks = [(step.started_at, step.action) for step in incident.steps[:_MOST_MARKS]]
+    if incident.recovered_at is not None:
+        marks.append((incident.recovered_at, "recovered"))
+    for moment, name in marks:
+        panel.axvline(moment, linewidth=0.8, linestyle="--", color="gray")
+        panel.annotate(
+            _label(name),
+            (moment, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(2, -2),
+            textcoords="offset points",
+            rotation=90,
+            fontsize=6,
+            verticalalignment="top",
+        )
 
 
 def _label(text: str) -> str:

@@ -36,6 +36,14 @@ class MadeReport:
     svg: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The plots of an incident; without them, why there are none."""
+
+    svg: bytes | None
+    why_none: str
+
+
 class ReadsRecords(Protocol):
     """A store that can be read."""
 
@@ -60,6 +68,15 @@ class Reports:
         """
         incident = await self._records.read(lambda reads: look_up(reads, run_id))
         return await make_report(incident, self._promql_over)
+
+    async def draw(self, run_id: int) -> Drawing:
+        """Draw an incident's metrics, without the report around them.
+
+        Raises:
+            NoSuchRunError: when there is no such run.
+        """
+        incident = await self._records.read(lambda reads: look_up(reads, run_id))
+        return await draw(incident, self._promql_over)
 
     async def write(self, run_id: int) -> Path:
         """Make a report and write it.
@@ -93,6 +110,17 @@ async def make_report(incident: Incident, promql_over: AsksRange) -> MadeReport:
     why = _NOTHING_TO_PLOT if can_plot() else NO_PLOTS
     text = markdown(incident, window, measured, plot=f"{name}.svg" if svg else None, why_no_plot=why)
     return MadeReport(name, text, svg)
+
+
+async def draw(incident: Incident, promql_over: AsksRange) -> Drawing:
+    """Draw an incident's metrics, in a thread."""
+    window = window_of(incident)
+    measured = await measure(incident, window, promql_over)
+    svg = await asyncio.to_thread(plot, incident, window, measured)
+    errors = [one.error for one in measured if one.error is not None]
+    if svg is None and can_plot() and errors:
+        return Drawing(None, f"No plots: {errors[0]}.")
+    return Drawing(svg, _NOTHING_TO_PLOT if can_plot() else NO_PLOTS)
 
 
 def name_of(incident: Incident) -> str:

@@ -52,11 +52,16 @@ def episode_answer(result: Result) -> web.Response:
 
 def policy_answer(result: Result, policy: str) -> web.Response:
     """Answer with the policy's name: the command concerned no record."""
-    _raise_refusal(result)
+    raise_refusal(result)
     return json_response(PolicyAnswer(policy=policy, result=result.status, message=result.detail))
 
 
-def _raise_refusal(result: Result) -> None:
+def raise_refusal(result: Result) -> None:
+    """Let go on what was done, or was so already.
+
+    Raises:
+        ProblemError: for everything else, with the status that says it.
+    """
     refusal = _PROBLEMS.get(result.status)
     if refusal is not None:
         raise ProblemError(refusal, result.detail)
@@ -70,7 +75,7 @@ def _answer(
     *,
     done: HTTPStatus = HTTPStatus.OK,
 ) -> web.Response:
-    _raise_refusal(result)
+    raise_refusal(result)
     fields = shape.model_validate(record).model_dump()
     body = answer.model_validate({**fields, "result": result.status, "message": result.detail})
     return json_response(body, status=done)

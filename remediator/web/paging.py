@@ -67,15 +67,17 @@ class TimedQuery(PageQuery):
     until: Moment | None = Field(default=None, description="Earlier than this time.")
 
 
-def read_query(request: web.Request, kind: type[Q]) -> Q:
-    """Read the query parameters.
+def read_query(request: web.Request, kind: type[Q], *, form: bool = False) -> Q:
+    """Read the query parameters. Those of a `form` that are empty count as not given.
 
     Raises:
         ProblemError: naming the parameter that is unknown or wrong.
     """
     values: dict[str, Any] = {}
     for name in request.query:
-        given = request.query.getall(name)
+        given = [value for value in request.query.getall(name) if value or not form]
+        if not given:
+            continue
         if name in kind.model_fields and _is_list(kind.model_fields[name].annotation):
             values[name] = given
         elif len(given) == 1:

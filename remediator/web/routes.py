@@ -38,6 +38,8 @@ from remediator.web.inputs import (
     VoteInput,
 )
 from remediator.web.operations import Operation
+from remediator.web.pages import commands
+from remediator.web.pages import runs as run_pages
 from remediator.web.pages.now import show_now
 from remediator.web.pages.static import STATIC_FILES, static_file, static_path
 from remediator.web.paging import Query, TimedQuery
@@ -264,5 +266,17 @@ ROUTES = (
         Operation(answer=HoldAnswer, refusals=_CONFLICT),
     ),
     Route(GET, "/", show_now, Role.VIEWER, page=True),
+    Route(GET, "/runs", run_pages.list_runs, Role.VIEWER, page=True),
+    Route(GET, f"/runs/{_ID}", run_pages.show_run, Role.VIEWER, page=True),
+    Route(GET, f"/runs/{_ID}/plot", run_pages.show_plot, Role.VIEWER, page=True),
+    Route(GET, f"/runs/{_ID}/report", run_pages.show_report, Role.VIEWER, page=True),
+    Route(POST, f"/runs/{_ID}/approve", commands.approve, Role.APPROVER, page=True),
+    Route(POST, f"/runs/{_ID}/deny", commands.deny, Role.APPROVER, page=True),
+    Route(POST, f"/runs/{_ID}/cancel", commands.cancel, Role.OPERATOR, page=True),
+    Route(POST, f"/runs/{_ID}/resume", commands.resume, Role.OPERATOR, page=True),
+    Route(POST, f"/runs/{_ID}/revert", commands.revert, Role.OPERATOR, page=True),
+    Route(POST, f"/episodes/{_ID}/acknowledge", commands.acknowledge, Role.OPERATOR, page=True),
+    Route(POST, "/holds", commands.hold, Role.OPERATOR, page=True),
+    Route(POST, f"/holds/{_ID}/remove", commands.remove_hold, Role.OPERATOR, page=True),
     *(Route(GET, static_path(name), static_file(name), None) for name in STATIC_FILES),
 )

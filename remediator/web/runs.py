@@ -52,6 +52,14 @@ class RunsQuery(TimedQuery):
 async def list_runs(request: web.Request) -> web.StreamResponse:
     """List runs, newest first."""
     query = read_query(request, RunsQuery)
+    found = await request.app[SERVICES].store.read(lambda reads: find_runs(reads, query))
+    shown, cursor = cut_page(found, query, [run.id for run in found])
+    items = [RunOutput.model_validate(run) for run in shown]
+    return json_response(Page[RunOutput](items=items, next_cursor=cursor))
+
+
+def find_runs(reads: Reads, query: RunsQuery) -> list[Run]:
+    """Return the runs of a page, and one more when others follow."""
     equal = {
         "policy": query.policy,
         "target": query.target,
@@ -59,17 +67,10 @@ async def list_runs(request: web.Request) -> web.StreamResponse:
         "actor": query.actor,
         "episode_id": query.episode,
     }
-
-    def read(reads: Reads) -> list[Run]:
-        one_of: dict[str, Sequence[Any]] = {"state": query.state} if query.state else {}
-        if query.alertname is not None:
-            one_of["episode_id"] = episodes_named(reads, query.alertname)
-        return reads.select(Run, page_filter(query, equal, one_of))
-
-    found = await request.app[SERVICES].store.read(read)
-    shown, cursor = cut_page(found, query, [run.id for run in found])
-    items = [RunOutput.model_validate(run) for run in shown]
-    return json_response(Page[RunOutput](items=items, next_cursor=cursor))
+    one_of: dict[str, Sequence[Any]] = {"state": query.state} if query.state else {}
+    if query.alertname is not None:
+        one_of["episode_id"] = episodes_named(reads, query.alertname)
+    return reads.select(Run, page_filter(query, equal, one_of))
 
 
 async def show_run(request: web.Request) -> web.StreamResponse:
@@ -135,11 +136,12 @@ def _detail(reads: Reads, run_id: int) -> RunDetailOutput | None:
         approval=_approval(reads, run_id),
         leases=[LeaseOutput.model_validate(lease) for lease in reads.leases_of_run(run_id)],
         reverts=[RunOutput.model_validate(child) for child in reads.child_runs(run_id)],
-        links=_links(run),
+        links=links_of(run),
     )
 
 
-def _links(run: Run) -> list[Mapping[str, str]]:
+def links_of(run: Run) -> list[Mapping[str, str]]:
+    """Return the pages that the run's policy names, filled in."""
     links = [Link.model_validate(link) for link in (run.document or {}).get("links", ())]
     return [*rendered_links(links, context_scope(run.context))]
 

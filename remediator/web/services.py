@@ -17,7 +17,7 @@ from remediator.engine.readiness import Readiness
 from remediator.engine.results import Result
 from remediator.errors import Problem
 from remediator.policy.loaded import PolicySet
-from remediator.reports.writer import MadeReport
+from remediator.reports.writer import Drawing, MadeReport
 from remediator.runs.records import HoldScope
 from remediator.settings import Settings
 from remediator.store.base import Store
@@ -103,6 +103,14 @@ class MakesReports(Protocol):
 
     async def make(self, run_id: int) -> MadeReport:
         """Make a run's report.
+
+        Raises:
+            NoSuchRunError: when there is no such run.
+        """
+        ...
+
+    async def draw(self, run_id: int) -> Drawing:
+        """Draw the metrics of a run's incident.
 
         Raises:
             NoSuchRunError: when there is no such run.

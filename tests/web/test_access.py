@@ -48,6 +48,18 @@ CONTRACT = {
     ("POST", "/api/v1/holds"): Role.OPERATOR,
     ("DELETE", "/api/v1/holds/{id}"): Role.OPERATOR,
     ("GET", "/"): Role.VIEWER,
+    ("GET", "/runs"): Role.VIEWER,
+    ("GET", "/runs/{id}"): Role.VIEWER,
+    ("GET", "/runs/{id}/plot"): Role.VIEWER,
+    ("GET", "/runs/{id}/report"): Role.VIEWER,
+    ("POST", "/runs/{id}/approve"): Role.APPROVER,
+    ("POST", "/runs/{id}/deny"): Role.APPROVER,
+    ("POST", "/runs/{id}/cancel"): Role.OPERATOR,
+    ("POST", "/runs/{id}/resume"): Role.OPERATOR,
+    ("POST", "/runs/{id}/revert"): Role.OPERATOR,
+    ("POST", "/episodes/{id}/acknowledge"): Role.OPERATOR,
+    ("POST", "/holds"): Role.OPERATOR,
+    ("POST", "/holds/{id}/remove"): Role.OPERATOR,
     **{("GET", f"/static/{name}"): None for name in ("icon.svg", "live.js", "page.css")},
 }
 

@@ -19,6 +19,19 @@ from remediator.plain_text import lines, one_line
 
 _LONGEST_LINE = 300
 _LONGEST_TEXT = 20_000
+# States of runs, steps, leases and approvals, outcomes and verdicts, by what they mean to people.
+_TONES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("succeeded", "reverted", "undone", "approved", "allow", "run"), "good"),
+        **dict.fromkeys(
+            ("failed", "ineffective", "needs_human", "revert_failed", "ambiguous", "overdue", "deny"), "bad"
+        ),
+        **dict.fromkeys(
+            ("awaiting_approval", "held", "expired", "pending", "ask", "blocked", "open"), "warn"
+        ),
+        **dict.fromkeys(("planned", "running", "verifying", "reverting", "intent", "joined"), "busy"),
+    }
+)
 
 
 def plain(value: object, longest: int = _LONGEST_LINE) -> str:
@@ -85,6 +98,11 @@ def words(value: object) -> str:
     return str(value).replace("_", " ")
 
 
+def tone(value: object) -> str:
+    """Return what a state looks like: good, bad, warn, busy, or nothing special."""
+    return _TONES.get(str(value), "")
+
+
 def _cut(value: str, longest: int) -> str:
     if len(value) <= longest:
         return value
@@ -102,5 +120,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "countdown": countdown,
         "span": span,
         "words": words,
+        "tone": tone,
     }
 )
