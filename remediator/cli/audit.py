@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import json
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -31,14 +28,11 @@ from remediator.cli.options import (
     Url,
 )
 from remediator.cli.output import ExitCode, fail, print_json, print_table, say, when
-from remediator.plain_text import one_line
 from remediator.runs.audit import AuditRow
+from remediator.runs.audit_lines import CSV_HEADER, as_csv_line, as_json_line
 from remediator.store.sqlite.pages import all_audit_rows
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.store import open_reader, verify_database
-
-# What a spreadsheet would take for a formula at the start of a cell.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ExportFormat(StrEnum):
@@ -148,44 +142,23 @@ def export_audit(
     """Write the log out, oldest row first."""
     path = database_path(db, config)
     style = ExportFormat.JSONL if as_json else style
-    write = _write_csv if style is ExportFormat.CSV else _write_jsonl
     with _readable(path), contextlib.closing(open_reader(path)) as connection:
         rows = all_audit_rows(connection, after)
         if output is None:
-            write(rows, sys.stdout)
+            _write(rows, sys.stdout, style)
             return
         try:
             with output.open("w", encoding="utf-8", newline="") as file:
-                write(rows, file)
+                _write(rows, file, style)
         except OSError as error:
             fail(f"{output} can't be written: {error.strerror}")
 
 
-def _write_jsonl(rows: Iterable[AuditRow], to: TextIO) -> None:
+def _write(rows: Iterable[AuditRow], to: TextIO, style: ExportFormat) -> None:
+    if style is ExportFormat.CSV:
+        to.write(CSV_HEADER)
     for row in rows:
-        to.write(json.dumps({**asdict(row), "detail": _parsed(row.detail)}) + "\n")
-
-
-def _write_csv(rows: Iterable[AuditRow], to: TextIO) -> None:
-    names = [field.name for field in fields(AuditRow)]
-    writer = csv.writer(to)
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow([_neutral(getattr(row, name)) for name in names])
-
-
-def _neutral(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    text = f"'{value}" if value.startswith(_FORMULA_STARTS) else value
-    return one_line(text)
-
-
-def _parsed(detail: str) -> Any:
-    try:
-        return json.loads(detail)
-    except ValueError:
-        return detail
+        to.write(as_csv_line(row) if style is ExportFormat.CSV else as_json_line(row))
 
 
 def _head(text: str | None) -> tuple[int, str] | None:

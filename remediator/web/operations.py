@@ -14,6 +14,8 @@ from remediator.web.paging import Query
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 TEXT = "text/plain"
+CSV = "text/csv"
+JSON_LINES = "application/jsonl"
 EVENT_STREAM = "text/event-stream"
 
 # Whatever takes a token also asks the store.

@@ -23,7 +23,8 @@ _CURSOR_PREFIX = b"before:"
 _MOST_DIGITS = 18
 
 
-def _in_utc(value: datetime) -> datetime:
+def in_utc(value: datetime) -> datetime:
+    """Return a time in UTC; one that is outside all years there is no valid one."""
     try:
         return value.astimezone(UTC)
     except OverflowError:
@@ -35,7 +36,7 @@ def _read_cursor(value: str) -> str:
     return value
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc), Field(examples=["2026-01-31T08:00:00Z"])]
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc), Field(examples=["2026-01-31T08:00:00Z"])]
 Text = Annotated[str, Field(max_length=1024)]
 RecordId = Annotated[int, Field(ge=1, lt=10**_MOST_DIGITS)]
 

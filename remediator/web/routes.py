@@ -40,6 +40,7 @@ from remediator.web.inputs import (
 from remediator.web.operations import Operation
 from remediator.web.pages import commands
 from remediator.web.pages import runs as run_pages
+from remediator.web.pages.audit import show_audit, show_audit_row
 from remediator.web.pages.now import show_now
 from remediator.web.pages.static import STATIC_FILES, static_file, static_path
 from remediator.web.paging import Query, TimedQuery
@@ -213,6 +214,20 @@ ROUTES = (
     ),
     Route(
         GET,
+        f"{_API}/audit.csv",
+        audit.export_csv,
+        Role.VIEWER,
+        Operation(query=audit.ExportQuery, media_type=api.CSV),
+    ),
+    Route(
+        GET,
+        f"{_API}/audit.jsonl",
+        audit.export_jsonl,
+        Role.VIEWER,
+        Operation(query=audit.ExportQuery, media_type=api.JSON_LINES),
+    ),
+    Route(
+        GET,
         f"{_API}/events",
         events.stream_events,
         Role.VIEWER,
@@ -266,6 +281,8 @@ ROUTES = (
         Operation(answer=HoldAnswer, refusals=_CONFLICT),
     ),
     Route(GET, "/", show_now, Role.VIEWER, page=True),
+    Route(GET, "/audit", show_audit, Role.VIEWER, page=True),
+    Route(GET, f"/audit/{_ID}", show_audit_row, Role.VIEWER, page=True),
     Route(GET, "/runs", run_pages.list_runs, Role.VIEWER, page=True),
     Route(GET, f"/runs/{_ID}", run_pages.show_run, Role.VIEWER, page=True),
     Route(GET, f"/runs/{_ID}/plot", run_pages.show_plot, Role.VIEWER, page=True),
