@@ -77,7 +77,16 @@ def _deliver(url: str, title: str, body: str) -> str | None:
     service = apprise.Apprise(asset=asset)
     if not service.add(url):
         return "it is not a URL that apprise knows; see apprise's list of services"
-    result = service.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT)
+    said_as = apprise.NotifyFormat.TEXT
+    for plugin in service:
+        # Too long for a service means cut, not refused: an alert's values could bring that about. Several
+        # messages instead would take longer than the deadline, for apprise waits between them.
+        if plugin.overflow_mode == apprise.OverflowMode.UPSTREAM:
+            plugin.overflow_mode = apprise.OverflowMode.TRUNCATE
+        # What is sent holds no markup from outside. Escaped once more, links to runs would not be links.
+        if plugin.notify_format == apprise.NotifyFormat.MARKDOWN:
+            said_as = apprise.NotifyFormat.MARKDOWN
+    result = service.notify(title=title, body=body, body_format=said_as)
     if result:
         return None
     said = "; ".join(entry.message for entry in result.logs())

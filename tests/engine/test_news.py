@@ -135,7 +135,7 @@ async def test_who_has_to_decide_is_told_what_on(begin: Begin, post: Postbox) ->
         "- cause: rate limited",
         "1. test.act thing=a value=1",
         f"Plan hash: {run.plan_hash}",
-        "Run 1: https://remediator.example/runs/1",
+        "Look and decide: https://remediator.example/runs/1\n",
     ):
         assert said in body
     await world.parts.approvals.vote(run.id, plan_hash=run.plan_hash, actor=ANA, approve=True, comment="")
