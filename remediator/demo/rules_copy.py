@@ -70,22 +70,20 @@ def retarget(document: Any, targets: Mapping[str, str]) -> Any:
 
 
 def reroute(document: Any, url: str, token_file: str) -> Any:
-    """Point an Alertmanager configuration's webhooks at another receiver."""
-    receivers = [
-        {
-            **receiver,
-            "webhook_configs": [
-                {
-                    **webhook,
-                    "url": url,
-                    "http_config": {
-                        **webhook["http_config"],
-                        "authorization": {"type": "Bearer", "credentials_file": token_file},
-                    },
-                }
-                for webhook in receiver["webhook_configs"]
-            ],
+    """Point an Alertmanager configuration's webhooks at another receiver; what tells people stays."""
+
+    def pointed(webhook: Any) -> Any:
+        authorization = {"type": "Bearer", "credentials_file": token_file}
+        return {
+            **webhook,
+            "url": url,
+            "http_config": {**webhook["http_config"], "authorization": authorization},
         }
+
+    receivers = [
+        {**receiver, "webhook_configs": [pointed(webhook) for webhook in receiver["webhook_configs"]]}
+        if "webhook_configs" in receiver
+        else receiver
         for receiver in document["receivers"]
     ]
     return {**document, "receivers": receivers}

@@ -36,8 +36,8 @@ def _config(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
 def test_is_valid_for_docker_compose(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.touch()
-    tokens = {"ADMIN_TOKEN": "x", "REMEDIATOR_TOKENS": "[]", "REMEDIATOR_WEBHOOK_TOKEN_FILE": str(token)}
-    done = _config(tmp_path, **tokens)
+    files = {"REMEDIATOR_WEBHOOK_TOKEN_FILE": str(token), "PEOPLE_WEBHOOK_URL_FILE": str(token)}
+    done = _config(tmp_path, ADMIN_TOKEN="x", REMEDIATOR_TOKENS="[]", **files)
     assert done.returncode == 0, done.stderr
     services = yaml.safe_load(done.stdout)["services"]
     assert set(services) == {
@@ -89,6 +89,13 @@ def test_nothing_is_published_beyond_loopback_and_every_image_has_a_version() ->
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
         if "image" in service:
             assert re.fullmatch(r"[a-z-]+/[a-z-]+:v?[0-9.]+", service["image"]), name
+
+
+def test_every_secret_that_alertmanager_reads_is_given_to_it() -> None:
+    text = (_ROOT / "alertmanager/alertmanager.yml").read_text(encoding="utf-8")
+    compose = _read("docker-compose.yml")
+    read = set(re.findall(r"/run/secrets/(\w+)", text))
+    assert read == set(compose["services"]["alertmanager"]["secrets"]) <= compose["secrets"].keys()
 
 
 def test_only_the_proxy_sees_the_engine_and_it_lets_nothing_be_created() -> None:
