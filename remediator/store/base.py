@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -18,6 +18,7 @@ from remediator.runs.audit import AuditEntry, AuditRow
 from remediator.runs.episodes import Admission, DecisionRecord, Delivery, Episode, Quarantined, Receipt
 from remediator.runs.history import History
 from remediator.runs.news import Channel, Escalation, Notice
+from remediator.runs.policy_numbers import PolicyNumbers
 from remediator.runs.records import (
     ApprovalRequest,
     Claim,
@@ -205,6 +206,10 @@ class Reads(Protocol):
 
     def audit_head(self) -> AuditRow | None:
         """Return the newest audit row."""
+        ...
+
+    def policy_numbers(self, policy: str, first: date, last: date) -> PolicyNumbers:
+        """Return a policy's numbers of the days `first` to `last` (UTC), both included."""
         ...
 
     def schedule_of(self, policy: str) -> Schedule | None:

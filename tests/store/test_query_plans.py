@@ -46,6 +46,7 @@ HOT: dict[str, Callable[[Reads], Any]] = {
     "timers": lambda reads: reads.timers(TimerKind.SHADOW),
     "policy_version": lambda reads: reads.policy_version("h"),
     "counts": lambda reads: reads.counts(),
+    "policy_numbers": lambda reads: reads.policy_numbers("p", NOW.date(), NOW.date()),
 }
 
 

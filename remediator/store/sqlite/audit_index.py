@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from remediator.runs.reasons import Outcome
 from remediator.store.sqlite.checkpoints import checkpoint_of
 from remediator.store.sqlite.search_words import words_insert, words_of, words_table
 
@@ -37,8 +38,9 @@ _READ = (
     " FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?"
 )
 _READ_BLOCKED = (
-    "SELECT id, at, outcome, policy, reason, verdicts FROM decisions WHERE id > ? ORDER BY id LIMIT ?"
+    "SELECT id, outcome, policy, reason, verdicts, at FROM decisions WHERE id > ? ORDER BY id LIMIT ?"
 )
+_OF_A_DECISION = ("outcome", "policy", "reason", "verdicts", "at")
 
 
 def index_path(database: Path) -> Path:
@@ -105,7 +107,7 @@ class AuditIndex:
 
     def _count(self, decisions: Sequence[sqlite3.Row]) -> None:
         for row in decisions:
-            counted = blocked_day(row)
+            counted = blocked_day(*(row[name] for name in _OF_A_DECISION))
             if counted is not None:
                 self._connection.execute(
                     "INSERT INTO blocked_days VALUES (?, ?, ?, ?, 1)"
@@ -115,13 +117,15 @@ class AuditIndex:
         self._connection.execute("UPDATE progress SET decision_id = ?", (decisions[-1]["id"],))
 
 
-def blocked_day(row: sqlite3.Row) -> tuple[str, str, str, str] | None:
+def blocked_day(
+    outcome: str, policy: str | None, reason: str | None, verdicts: str | None, at: str
+) -> tuple[str, str, str, str] | None:
     """Return policy, day (UTC), guard (empty if none did it) and reason of a decision that blocked."""
-    if row["outcome"] != "blocked" or row["policy"] is None:
+    if outcome != Outcome.BLOCKED or policy is None:
         return None
-    verdicts = json.loads(row["verdicts"] or "[]")
-    guard = next((verdict["guard"] for verdict in verdicts if verdict["reason"] == row["reason"]), "")
-    return (row["policy"], row["at"][:10], guard, row["reason"] or "")
+    told = json.loads(verdicts or "[]")
+    guard = next((verdict["guard"] for verdict in told if verdict["reason"] == reason), "")
+    return (policy, at[:10], guard, reason or "")
 
 
 def open_index(database: Path) -> AuditIndex:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from remediator.runs.audit import AuditRow
 from remediator.runs.episodes import Admission, Episode, Receipt
 from remediator.runs.history import History
+from remediator.runs.policy_numbers import PolicyNumbers
 from remediator.runs.records import (
     ApprovalRequest,
     Claim,
@@ -27,6 +28,7 @@ from remediator.store.base import Filter, Order
 from remediator.store.sqlite.audit_search import audit_page
 from remediator.store.sqlite.histories import history_of
 from remediator.store.sqlite.pages import AUDIT_COLUMNS, bindable, page_clauses, to_audit_row
+from remediator.store.sqlite.policy_numbers import policy_numbers
 from remediator.store.sqlite.rows import TABLES, to_text
 from remediator.store.sqlite.schema import NOT_TERMINAL, STANDING
 
@@ -174,6 +176,10 @@ class SqliteReads:
             f"SELECT {AUDIT_COLUMNS} FROM audit ORDER BY sequence DESC LIMIT 1"
         ).fetchone()
         return to_audit_row(row) if row else None
+
+    def policy_numbers(self, policy: str, first: date, last: date) -> PolicyNumbers:
+        """Return a policy's numbers over some days."""
+        return policy_numbers(self._connection, policy, first, last, indexed=self._indexed)
 
     def schedule_of(self, policy: str) -> Schedule | None:
         """Return where a policy's schedule stands."""
