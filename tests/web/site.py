@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ TOKENS: Mapping[str, tuple[Role, ...]] = {
 }
 _GROUPS = {"ana": ("oncall",)}
 WEBHOOK = "/webhook/alertmanager"
+_LARGE_BYTES = 1024 * 1024
 
 
 def token_of(name: str) -> str:
@@ -95,8 +97,10 @@ class Site:
             body = json.dumps(body).encode()
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
+        # aiohttp wants large bodies as streams.
+        data = BytesIO(body) if body is not None and len(body) > _LARGE_BYTES else body
         async with self.client.request(
-            method, self.server.url + path, data=body, headers=headers, allow_redirects=False, **more
+            method, self.server.url + path, data=data, headers=headers, allow_redirects=False, **more
         ) as response:
             return Reply(HTTPStatus(response.status), dict(response.headers), await response.read())
 

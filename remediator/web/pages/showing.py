@@ -54,6 +54,11 @@ def as_json(value: object) -> str:
     return text(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
+def compact(value: object, longest: int = _LONGEST_LINE) -> str:
+    """Return a JSON value in one line."""
+    return plain(json.dumps(value, ensure_ascii=False, default=str), longest)
+
+
 def web_link(value: object) -> str | None:
     """Return an address that a page may link to, or None: only http and https lead anywhere."""
     address = str(value)
@@ -115,6 +120,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "text": text,
         "outside": outside,
         "as_json": as_json,
+        "compact": compact,
         "web_link": web_link,
         "moment": moment,
         "countdown": countdown,
