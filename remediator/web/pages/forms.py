@@ -47,7 +47,10 @@ async def read_form(request: web.Request, kind: type[I]) -> I:
         ProblemError: as `form_fields`, or 422 naming the field that is wrong.
     """
     fields = await form_fields(request)
-    given = {name: value for name, value in fields.items() if value and name != FORM_TOKEN}
+    # Browsers end lines as of old.
+    given = {
+        name: value.replace("\r\n", "\n") for name, value in fields.items() if value and name != FORM_TOKEN
+    }
     try:
         return kind.model_validate(given)
     except ValidationError as error:

@@ -74,7 +74,9 @@ def as_page(handler: RequestHandler) -> RequestHandler:
 
 async def show_problem(request: web.Request, problem: ProblemError) -> web.Response:
     """Render a fault: what is wrong, and a way back."""
-    response = await render(request, "problem.html", status=problem.status, problem=problem)
+    response = await render(
+        request, "problem.html", status=problem.status, problem=problem, back=_back(request)
+    )
     response.headers.update(problem.headers)
     return response
 
@@ -84,6 +86,12 @@ def see_other(path: str) -> web.Response:
     return web.Response(
         status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: path, "Cache-Control": "no-store"}
     )
+
+
+def _back(request: web.Request) -> str:
+    """What a command on a run did not do is seen on the run's page."""
+    run, _, command = request.path.removeprefix("/runs/").partition("/")
+    return f"/runs/{run}" if command and run.isdigit() else "/"
 
 
 def _may(actor: Actor | None) -> Callable[[str], bool]:

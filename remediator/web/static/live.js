@@ -104,6 +104,7 @@ class Live {
 
   open() {
     this.close();
+    if (!this.lost) this.say("connecting", "connecting");
     // Within one stream the browser itself goes on after its last event; a new stream is told.
     this.source = new EventSource(`${FEED}?after=${this.after}`);
     this.source.addEventListener("stream.opened", () => {
@@ -115,13 +116,27 @@ class Live {
     this.source.onerror = () => {
       this.lost = true;
       this.say("lost", "connection lost: what you see may be old; trying again");
-      if (this.source.readyState === EventSource.CLOSED) this.again();
+      if (this.source.readyState === EventSource.CLOSED) this.closed();
     };
   }
 
   close() {
     clearTimeout(this.retry);
     this.source?.close();
+  }
+
+  // The server refused the stream: perhaps nobody is logged in here any more.
+  async closed() {
+    try {
+      const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" });
+      if (answer.type === "opaqueredirect" || answer.status === 401) {
+        this.say("ended", "you are logged out: reload to log in");
+        return;
+      }
+    } catch {
+      // It can't be asked either; it is tried again.
+    }
+    this.again();
   }
 
   again() {
@@ -153,6 +168,14 @@ class Live {
     }
   }
 }
+
+// Twice pressed is meant once.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, AGAIN_MS);
+});
 
 showTimes(document);
 setInterval(() => count(document), 1000);
