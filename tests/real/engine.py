@@ -60,12 +60,16 @@ class Engine:
 
     def podman(self, *argv: str) -> str:
         """Run a podman command on this engine's storage."""
-        done = subprocess.run(
-            ["podman", *argv], env=dict(self.env), check=False, capture_output=True, text=True, timeout=60
-        )
+        done = self.tried(*argv)
         if done.returncode != 0:
             raise AssertionError(f"podman {argv[0]} ended with {done.returncode}: {done.stderr}")
         return done.stdout
+
+    def tried(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run a podman command, well or not."""
+        return subprocess.run(
+            ["podman", *argv], env=dict(self.env), check=False, capture_output=True, text=True, timeout=60
+        )
 
 
 def missing() -> str | None:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from remediator.settings_file import load_settings
+from tests.real.compose import image_user
 
 _ROOT = Path(__file__).parents[2]
 
@@ -96,6 +97,21 @@ def test_every_secret_that_alertmanager_reads_is_given_to_it() -> None:
     compose = _read("docker-compose.yml")
     read = set(re.findall(r"/run/secrets/(\w+)", text))
     assert read == set(compose["services"]["alertmanager"]["secrets"]) <= compose["secrets"].keys()
+
+
+def test_remediator_has_no_rights_to_lose() -> None:
+    service = _read("docker-compose.yml")["services"]["remediator"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "user" not in service  # the image's own
+    assert int(image_user().split(":")[0]) > 0
+    assert not {"privileged", "cap_add", "devices", "network_mode", "pid", "userns_mode"} & service.keys()
+    writable = [volume for volume in service["volumes"] if not volume.endswith(":ro")]
+    settings = load_settings(_ROOT / "demo/remediator.compose.yaml")
+    (folder,) = [volume.split(":")[1] for volume in writable]
+    assert settings.store.sqlite.is_relative_to(folder)
+    assert settings.reports.is_relative_to(folder)
 
 
 def test_only_the_proxy_sees_the_engine_and_it_lets_nothing_be_created() -> None:
