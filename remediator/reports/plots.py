@@ -56,20 +56,21 @@ def plot(incident: Incident, window: Window, measured: Sequence[Measured]) -> by
 
 def _mark(panel: Any, incident: Incident) -> None:
     """Mark each step by its action's name, and the recovery."""
-    marks = [(step.started_at, step.action) for step in incident.steps[:_MOST_MARKS]]
+    marks = [(step.started_at, step.action, "top") for step in incident.steps[:_MOST_MARKS]]
     if incident.recovered_at is not None:
-        marks.append((incident.recovered_at, "recovered"))
-    for moment, name in marks:
+        # Often right after the last step: at the other end, neither hides the other.
+        marks.append((incident.recovered_at, "recovered", "bottom"))
+    for moment, name, end in marks:
         panel.axvline(moment, linewidth=0.8, linestyle="--", color="gray")
         panel.annotate(
             _label(name),
-            (moment, 1),
+            (moment, 1 if end == "top" else 0),
             xycoords=("data", "axes fraction"),
-            xytext=(2, -2),
+            xytext=(2, -2 if end == "top" else 2),
             textcoords="offset points",
             rotation=90,
             fontsize=6,
-            verticalalignment="top",
+            verticalalignment=end,
         )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
+from remediator.reports.writer import Reports
 from remediator.settings import Mode
 from tests.browser.browser import DESK, PHONE, Visitor, barriers, screenshot, too_wide
-from tests.engine.world import POLICY
+from tests.browser.drawn import Drawn, Pool
+from tests.engine.world import HOLDS, POLICY
 from tests.web.site import Site, alert, payload, site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -33,11 +36,11 @@ options:
   - name: restart
     steps:
       - {uses: test.act, with: {thing: a, value: 1}}
-    verify: {promql: 'ok', within: 30s, every: 5s}
+    verify: {promql: 'hikaricp_connections_active < 30', within: 30s, every: 5s}
   - name: scale
     steps:
       - {uses: test.act, with: {thing: b, value: 1}}
-    verify: {promql: 'ok', within: 30s, every: 5s}
+    verify: {promql: 'hikaricp_connections_active < 30', within: 30s, every: 5s}
 """
 LEASES = """
 policy: pool
@@ -53,6 +56,7 @@ options:
 
 
 async def fire(serving: Site, **labels: str) -> None:
+    serving.world.script.promql["hikaricp_connections_active < 30"] = HOLDS
     found = {"alertname": "Broken", "thing": "a", **labels}
     notes = {"summary": "The database pool of the PMS is used up"}
     reply = await serving.deliver(
@@ -67,7 +71,9 @@ async def open_run(page: Page) -> None:
 
 
 async def test_an_alert_arrives_is_approved_and_is_seen_to_succeed(visitor: Visitor, tmp_path: Path) -> None:
-    async with site(tmp_path, ASKS) as serving:
+    drawn = Drawn()
+    async with site(tmp_path, ASKS, stand_ins={"reports": drawn}) as serving:
+        drawn.reports = Reports(serving.world.store, Pool(serving), tmp_path)
         page = await visitor.log_in(serving, "ana")
         await page.goto("/")
         await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
@@ -83,12 +89,18 @@ async def test_an_alert_arrives_is_approved_and_is_seen_to_succeed(visitor: Visi
         assert hash_shown == (await serving.world.run()).plan_hash
         assert await barriers(page) == []
         await screenshot(page, "run-waiting")
+        serving.world.clock.jump(timedelta(minutes=4))
         await page.get_by_label("Comment").fill("looks right")
         await page.get_by_role("button", name="Approve and run").click()
         await serving.world.settle()
         await expect(page.locator("h1")).to_contain_text("succeeded")
         await expect(page.locator("#options")).to_contain_text("looks right")
         await expect(page.locator("#verification")).to_contain_text("held")
+        plot = page.locator(".plot")
+        await plot.scroll_into_view_if_needed()
+        assert (
+            await plot.evaluate("async image => { await image.decode(); return image.naturalHeight }") > 100
+        )
         assert await barriers(page) == []
         await screenshot(page, "run-succeeded")
         await page.get_by_role("link", name="Report", exact=True).click()

@@ -17,7 +17,7 @@ from remediator.policy.model import Fact
 from remediator.reports.findings import counted_logs
 from remediator.reports.incident import gather, window_of
 from remediator.reports.metrics import NoMetrics, measure, queries_of
-from remediator.reports.writer import MadeReport, NoSuchRunError, look_up, make_report, write_report
+from remediator.reports.writer import MadeReport, NoSuchRunError, draw, look_up, make_report, write_report
 from remediator.runs.answers import RangeAnswer, Series
 from remediator.runs.records import TimerKind
 from remediator.runs.states import RunState
@@ -156,6 +156,18 @@ async def test_what_ends_while_a_report_is_made_is_in_the_next(begin: Begin, tmp
     await world.settle()
     assert len(await audit(world, "report.written")) == 3
     assert await world.store.read(lambda reads: reads.timers(TimerKind.REPORT)) == 0
+
+
+async def test_a_drawing_marks_what_was_done_or_says_why_it_is_none(begin: Begin) -> None:
+    world = await begin(POLICY)
+    await world.fire()
+    incident = await world.store.read(lambda reads: look_up(reads, 1))
+    drawing = await draw(incident, Curve())
+    assert drawing.svg is not None
+    assert b"test.act" in drawing.svg
+    assert b"recovered" in drawing.svg
+    none = await draw(incident, NoMetrics())
+    assert (none.svg, none.why_none) == (None, "No plots: no Prometheus was asked.")
 
 
 async def test_a_restart_writes_what_was_asked_for(begin: Begin, tmp_path: Path) -> None:
