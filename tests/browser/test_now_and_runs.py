@@ -30,6 +30,9 @@ recheck: 1m
 guards:
   - cooldown: {for: 15m}
   - approval: {from: [oncall, root]}
+diagnose:
+  - {fact: pool_in_use, uses: test.look, with: {name: pool}}
+  - {fact: replicas, uses: test.look, with: {name: replicas}}
 links:
   - {title: Dashboard, url: 'https://grafana.example/d/pms?var-thing={{ labels.thing }}'}
 options:
@@ -56,6 +59,7 @@ options:
 
 
 async def fire(serving: Site, **labels: str) -> None:
+    serving.world.script.looks["pool"] = 40
     serving.world.script.promql["hikaricp_connections_active < 30"] = HOLDS
     found = {"alertname": "Broken", "thing": "a", **labels}
     notes = {"summary": "The database pool of the PMS is used up"}
@@ -85,6 +89,8 @@ async def test_an_alert_arrives_is_approved_and_is_seen_to_succeed(visitor: Visi
         assert await barriers(page) == []
         await screenshot(page, "now-waiting")
         await page.get_by_role("link", name="Look at the plan").click()
+        await expect(page.locator("#decide dl")).to_contain_text("40")
+        await expect(page.locator("#decide dl")).to_contain_text("not known: no such look")
         hash_shown = await page.locator("#decide code").last.text_content()
         assert hash_shown == (await serving.world.run()).plan_hash
         assert await barriers(page) == []
@@ -136,6 +142,21 @@ async def test_what_is_being_typed_outlives_news(visitor: Visitor, tmp_path: Pat
         await serving.post("/api/v1/episodes/1/acknowledge", {}, who="olga")
         await expect(page.locator("#alerts")).to_contain_text("olga has it")
         await expect(page.get_by_label("Comment")).to_have_value("half a thought")
+
+
+async def test_no_other_plan_is_slipped_under_the_buttons(visitor: Visitor, tmp_path: Path) -> None:
+    async with site(tmp_path, ASKS) as serving:
+        await fire(serving)
+        page = await visitor.log_in(serving, "ana")
+        await page.goto("/runs/1")
+        await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+        # As if this page had been opened on an earlier plan.
+        await page.locator("#decide").evaluate("section => { section.dataset.bound = 'another hash' }")
+        await serving.post("/api/v1/episodes/1/acknowledge", {}, who="olga")
+        await expect(page.locator("#decide")).to_contain_text("This has changed since you opened the page")
+        await expect(page.get_by_role("button", name="Approve and run")).to_be_disabled()
+        await page.get_by_role("link", name="Look at it anew").click()
+        await expect(page.get_by_role("button", name="Approve and run")).to_be_enabled()
 
 
 async def test_everything_is_held_and_let_go_on(visitor: Visitor, tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ function carryOver(from, to) {
 
 function replace(section, next) {
   // A decision is on what was seen: another plan is never slipped under a button.
-  if (section.dataset.bound && section.dataset.bound !== next.dataset.bound) {
+  const { bound } = section.dataset;
+  if (bound && next.dataset.bound && bound !== next.dataset.bound) {
     section.dataset.stale = "";
     for (const button of section.querySelectorAll("button")) button.disabled = true;
     return;
