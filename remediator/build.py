@@ -18,6 +18,7 @@ from remediator.engine.capabilities import Capabilities, catalog_of, guard_names
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.policies import Policies
 from remediator.engine.readiness import Readiness
+from remediator.errors import RemediatorError
 from remediator.jobs.base import Job
 from remediator.jobs.close_stale import CloseStale
 from remediator.jobs.index_audit import IndexAudit
@@ -33,10 +34,15 @@ from remediator.reports.writer import Reports
 from remediator.secret_refs import Redactor
 from remediator.settings import Settings
 from remediator.shipped import policy_folder
+from remediator.store.base import Filter, Order
 from remediator.store.sqlite.store import SqliteStore
 from remediator.telemetry.logs import LogAudit
 from remediator.telemetry.metrics import Metrics
 from remediator.web.services import Services
+
+
+class TracingMissingError(RemediatorError):
+    """Traces are configured, and what sends them is not installed."""
 
 
 class SoonPoller:
@@ -120,6 +126,7 @@ async def build(
     jobs = (reload_policies, *_jobs(settings, clock, parts, outside, poller))
     verify = VerifyAudit(store.verify_audit, readiness, lambda why: stop_acting(parts, why))
     services = _services(settings, store, clock, parts, readiness, outside.capabilities, reports)
+    await _trace(settings, store, stack)
     return Server(parts, services, (verify, IndexAudit(store), *jobs), first, poller)
 
 
@@ -142,6 +149,24 @@ def _jobs(
         )
     stale = CloseStale(settings.sources, parts.engine.store, clock, parts.dispatcher)
     return (Tick(parts.dispatcher), stale, *poller.jobs.values())
+
+
+async def _trace(settings: Settings, store: SqliteStore, stack: AsyncExitStack) -> None:
+    traces = settings.telemetry.traces
+    if traces is None:
+        return
+    try:
+        from remediator.telemetry.tracing import TraceAudit  # noqa: PLC0415  an extra, and slow to import
+    except ModuleNotFoundError as error:
+        raise TracingMissingError(
+            f"telemetry.traces needs the module {error.name}: pip install 'remediator[tracing]', "
+            "or leave the section out"
+        ) from None
+    first = await store.read(lambda reads: reads.audit_rows(Filter(order=Order.OLDEST, limit=1)))
+    origin = first[0].hash if first else None
+    tracing = TraceAudit(traces, version=version("remediator"), origin=origin)
+    store.on_commit(tracing.on_commit)
+    stack.push_async_callback(tracing.close)
 
 
 def _services(

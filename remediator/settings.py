@@ -21,6 +21,7 @@ from remediator.settings_docker import Docker
 from remediator.settings_fly import Fly
 from remediator.settings_network import Network
 from remediator.settings_section import Argv, Bounds, EntryName, Section
+from remediator.settings_telemetry import Telemetry
 from remediator.settings_templates import FileTarget, Nginx
 
 _SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -234,3 +235,4 @@ class Settings(BaseSettings):
     contacts: dict[EntryName, Contact] = Field(default={}, description="Who is told on escalation.")
     tokens: tuple[Token, ...] = Field(default=(), description="Who may call the API, and as what.")
     limits: Limits = Field(default=Limits(), description="Caps over everything.")
+    telemetry: Telemetry = Field(default=Telemetry(), description="Traces; off unless configured.")

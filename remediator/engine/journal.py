@@ -85,6 +85,7 @@ def change_state(
         "kind": run.kind,
         "option": run.option,
         "text": detail,
+        "seconds_since_created": round((now - run.created_at).total_seconds(), 3),
     }
     opened_at = _opened_at(tx, run)
     if opened_at is not None:
