@@ -60,21 +60,23 @@ class SilenceParams(ActionParams):
         pattern=r"^[0-9a-f]{1,16}$", description='The alert\'s: `"{{ episode.fingerprint }}"`.'
     )
     for_: PositiveDuration = Field(
-        default=timedelta(hours=1), alias="for", description="Then it ends by itself."
+        default=timedelta(hours=1), alias="for", description="Then it ends by itself, if the run has not."
     )
     comment: str = Field(default="", max_length=500, description="Added to the silence's comment.")
 
 
 class AlertmanagerSilence(BaseAction):
-    """Silences one alert, by all of its labels; a revert ends the silence."""
+    """Silences one alert, by all of its labels, while the run lasts."""
 
     name: ClassVar[str] = "alertmanager.silence"
-    summary: ClassVar[str] = "Acknowledges an alert by a silence that ends, matching all of its labels."
+    summary: ClassVar[str] = (
+        "Acknowledges an alert by a silence that matches all of its labels and ends with the run."
+    )
     params: ClassVar[type[BaseModel]] = SilenceParams
     result: ClassVar[Mapping[str, str]] = {"silence": "the silence's id", "ends_at": "when it ends by itself"}
     reversible = True
-    lasting = True
-    captures = "that there was no silence; a revert ends the one that it made"
+    ends_with_run = True
+    captures = "that there was no silence; the one that it made is ended when the run ends"
 
     def __init__(
         self,
@@ -94,6 +96,10 @@ class AlertmanagerSilence(BaseAction):
         if source is None or source.url is None:
             return f"the source {params.source} has no url, so nothing can be silenced there"
         return None
+
+    def stands_for(self, params: SilenceParams) -> timedelta:
+        """Alertmanager ends it by itself."""
+        return params.for_
 
     def attributes(self, params: SilenceParams) -> tuple[tuple[str, str], ...]:
         """One for each alert: several may be silenced at once."""

@@ -117,6 +117,8 @@ class Action(Protocol[P]):
     """Whether it captures what it changes and can undo it."""
     lasting: ClassVar[bool]
     """Whether what it does stays until undone (a restart does not)."""
+    ends_with_run: ClassVar[bool]
+    """Whether what it does belongs to the run, and is undone as soon as that has ended, however it did."""
     tells: ClassVar[bool]
     """Whether all that it does is to tell people, or to write something down."""
     idempotent: ClassVar[bool]
@@ -137,6 +139,10 @@ class Action(Protocol[P]):
 
     def lasts(self, params: P) -> timedelta:
         """How long it takes when all is well, beyond the step's timeout (a `wait` waits)."""
+        ...
+
+    def stands_for(self, params: P) -> timedelta | None:
+        """How long what it does stands before it ends by itself; None: until undone."""
         ...
 
     def refuse(self, params: P) -> str | None:
@@ -184,6 +190,7 @@ class BaseAction:
     read_only: ClassVar[bool] = False
     reversible: ClassVar[bool] = False
     lasting: ClassVar[bool] = False
+    ends_with_run: ClassVar[bool] = False
     tells: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
     captures: ClassVar[str] = ""
@@ -204,6 +211,10 @@ class BaseAction:
     def lasts(self, params: Any) -> timedelta:  # noqa: ARG002
         """By default no longer than its timeout."""
         return timedelta(0)
+
+    def stands_for(self, params: Any) -> timedelta | None:  # noqa: ARG002
+        """By default nothing ends by itself."""
+        return None
 
     def refuse(self, params: Any) -> str | None:  # noqa: ARG002
         """By default nothing is refused."""

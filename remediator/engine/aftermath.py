@@ -10,7 +10,7 @@ from remediator.policy.model import Again, Policy, RevertOn
 from remediator.runs.episodes import Admission, Episode
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.records import Lease, Run, TimerKind
-from remediator.runs.states import LeaseState, RunState
+from remediator.runs.states import RUN_ENDED, LeaseState, RunState
 from remediator.store.base import Reads, Tx
 
 _STANDING = (LeaseState.OPEN, LeaseState.OVERDUE)
@@ -21,7 +21,11 @@ _COUNTED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.INEFFECTIVE}
 
 def watch_leases(tx: Tx, run: Run, now: datetime) -> Run:
     """Set the timer that undoes the run's temporary changes, if it left any."""
-    standing = [lease for lease in tx.leases_of_run(run.id) if lease.state in _STANDING]
+    leases = tx.leases_of_run(run.id)
+    ending = ended_with_run(leases)
+    if ending:
+        tx.set_timer(TimerKind.LEASE, run.id, now, run.priority)
+    standing = [lease for lease in leases if lease.state in _STANDING and not lease.ends_with_run]
     if not standing:
         return run
     if undoing_failed(tx, run.id):
@@ -29,8 +33,14 @@ def watch_leases(tx: Tx, run: Run, now: datetime) -> Run:
     due_at = next_lease_look(run, standing)
     if served_all_closed(tx, run.id) and reverts_on(run, RevertOn.RESOLVED):
         due_at = now
-    tx.set_timer(TimerKind.LEASE, run.id, due_at, run.priority)
+    if not ending:  # else the rest is looked at when those are undone
+        tx.set_timer(TimerKind.LEASE, run.id, due_at, run.priority)
     return tx.save(replace(run, lease=LeaseState.OPEN))
+
+
+def ended_with_run(leases: Sequence[Lease]) -> list[Lease]:
+    """Return those of an ended run's leases that belong to the run and were not tried to undo yet."""
+    return [lease for lease in leases if lease.ends_with_run and lease.state is LeaseState.OPEN]
 
 
 def next_lease_look(run: Run, standing: Sequence[Lease]) -> datetime:
@@ -54,7 +64,7 @@ def lease_warning_at(run: Run, standing: Sequence[Lease]) -> datetime | None:
 
 def undoing_failed(reads: Reads, run_id: int) -> bool:
     """Tell whether undoing a run's changes failed last: from then on they are a person's matter."""
-    children = reads.child_runs(run_id)
+    children = [child for child in reads.child_runs(run_id) if child.revert_trigger != RUN_ENDED]
     return bool(children) and children[-1].state is RunState.REVERT_FAILED
 
 

@@ -24,7 +24,7 @@ from remediator.runs.episodes import Episode
 from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Reason
 from remediator.runs.records import Run, StepRecord, TimerKind
-from remediator.runs.states import RunKind, RunState, StepPhase, StepState
+from remediator.runs.states import RUN_ENDED, RunKind, RunState, StepPhase, StepState
 from remediator.runs.verdicts import Ask
 from remediator.store.base import ConflictError, Tx
 
@@ -147,9 +147,11 @@ class Control:
                 return Result(
                     Status.CONFLICT, f"it is {run.state}; cancel it, then its option is undone", run
                 )
-            if not any(lease.state in STANDING for lease in tx.leases_of_run(run_id)):
+            standing = [lease for lease in tx.leases_of_run(run_id) if lease.state in STANDING]
+            if not standing:
                 return Result(Status.CONFLICT, "it left nothing to undo", run)
-            revert = create_revert(tx, self._engine, run, "manual", actor=actor.name)
+            trigger = RUN_ENDED if all(lease.ends_with_run for lease in standing) else "manual"
+            revert = create_revert(tx, self._engine, run, trigger, actor=actor.name)
             note_run(
                 tx,
                 revert,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from remediator.engine.aftermath import (
+    ended_with_run,
     lease_warning_at,
     next_lease_look,
     reverts_on,
@@ -22,7 +23,7 @@ from remediator.engine.scopes import scope_of
 from remediator.policy.model import RevertOn
 from remediator.runs.audit import AuditAction
 from remediator.runs.records import Lease, Run, TimerKind
-from remediator.runs.states import LeaseState
+from remediator.runs.states import RUN_ENDED, LeaseState
 from remediator.store.base import Reads, Tx
 
 
@@ -45,11 +46,24 @@ class LeaseWatch:
 
     async def look(self, run_id: int) -> None:
         """Undo the run's temporary changes if it is time, or set when to look again."""
+        if await self._engine.store.write(lambda tx: self._undo_with_run(tx, run_id)):
+            return
         now = self._engine.clock.now()
         standing = await self._engine.store.read(lambda reads: _standing(reads, run_id, now))
         looks = standing is not None and (standing.trigger is not None or standing.warns)
         ready = standing is not None and looks and await self._ready(standing.run)
         await self._engine.store.write(lambda tx: self._conclude(tx, run_id, ready=ready))
+
+    def _undo_with_run(self, tx: Tx, run_id: int) -> bool:
+        """Undo what belongs to a run that has ended; the end of that revert sets the timer for the rest."""
+        run = tx.get(Run, run_id)
+        if run is None or not run.state.terminal or not ended_with_run(tx.leases_of_run(run_id)):
+            return False
+        if any(not child.state.terminal for child in tx.child_runs(run_id)):
+            tx.clear_timer(TimerKind.LEASE, run_id)
+        else:
+            self._revert(tx, run, RUN_ENDED)
+        return True
 
     async def _ready(self, run: Run) -> bool:
         """Whether the revert's `when` holds on facts gathered afresh."""
@@ -113,7 +127,7 @@ class LeaseWatch:
             recheck_at = min(recheck_at, standing.expires_at)
         tx.set_timer(TimerKind.LEASE, standing.run.id, recheck_at, standing.run.priority)
 
-    def _revert(self, tx: Tx, run: Run, trigger: RevertOn) -> None:
+    def _revert(self, tx: Tx, run: Run, trigger: str) -> None:
         revert = create_revert(tx, self._engine, run, trigger)
         tx.set_timer(TimerKind.DRIVE, revert.id, self._engine.clock.now(), run.priority)
         tx.clear_timer(TimerKind.LEASE, run.id)
@@ -146,7 +160,9 @@ def _standing(reads: Reads, run_id: int, now: datetime) -> _Standing | None:
         return None  # the end of the run sets the timer anew
     if any(not child.state.terminal for child in reads.child_runs(run_id)) or undoing_failed(reads, run_id):
         return None
-    leases = tuple(lease for lease in reads.leases_of_run(run_id) if lease.state in STANDING)
+    leases = tuple(
+        lease for lease in reads.leases_of_run(run_id) if lease.state in STANDING and not lease.ends_with_run
+    )
     if not leases:
         return None
     expires_at = min(lease.expires_at for lease in leases)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from remediator.actions.base import Action, Outcome, OutcomeStatus
 from remediator.engine.journal import note_run
 from remediator.errors import RemediatorError
+from remediator.policy.model import Revert
 from remediator.runs.audit import AuditAction
 from remediator.runs.records import Lease, Run, StepRecord
 from remediator.runs.states import LeaseState
@@ -33,7 +34,7 @@ def open_leases(
     captured: Mapping[str, Any],
     now: datetime,
 ) -> None:
-    """Open or renew a lease for everything that a step is about to change.
+    """Open or renew a lease for everything that a step is about to change for a time.
 
     The same policy acting again renews and captures nothing: the first original stays.
 
@@ -41,22 +42,30 @@ def open_leases(
         LeaseHeldError: when another policy holds one of them.
     """
     plan = run.plan
-    if plan is None or plan.revert is None:
+    if not leases_with(run, action):
         return
-    expires_at = now + plan.revert.after
+    revert = plan.revert if plan is not None else None
+    length = action.stands_for(params) or (revert or Revert()).after
     pairs = action.attributes(params)
-    if plan.revert_steps and not pairs:
+    if plan is not None and plan.revert_steps and not pairs:
         pairs = _whole_option(run, step)
     for resource, attribute in pairs:
         standing = tx.open_lease(resource, attribute)
         if standing is None:
-            _open(tx, run, step, (resource, attribute), captured.get(attribute), expires_at, now)
+            original = captured.get(attribute)
+            lease = _lease(run, step, (resource, attribute), original, now + length, now)
+            _open(tx, run, replace(lease, ends_with_run=action.ends_with_run))
         elif standing.policy != run.policy:
             raise LeaseHeldError(
                 f"{resource}/{attribute} is changed temporarily by {standing.policy} (run {standing.run_id})"
             )
         elif standing.run_id != run.id:
-            _renew(tx, run, standing, expires_at, now)
+            _renew(tx, run, standing, now + length, now)
+
+
+def leases_with(run: Run, action: Action[Any]) -> bool:
+    """Tell whether what an action changes in a run is temporary: by its option's revert, or by itself."""
+    return action.ends_with_run or (run.plan is not None and run.plan.revert is not None)
 
 
 def _whole_option(run: Run, step: StepRecord) -> tuple[tuple[str, str], ...]:
@@ -64,33 +73,35 @@ def _whole_option(run: Run, step: StepRecord) -> tuple[tuple[str, str], ...]:
     return ((f"target:{run.target}", f"option:{run.option}"),) if step.position == 0 else ()
 
 
-def _open(
-    tx: Tx,
+def _lease(
     run: Run,
     step: StepRecord,
     pair: tuple[str, str],
     original: Any,
     expires_at: datetime,
     now: datetime,
-) -> None:
-    lease = tx.add(
-        Lease(
-            resource=pair[0],
-            attribute=pair[1],
-            policy=run.policy,
-            run_id=run.id,
-            option=step.option,
-            position=step.position,
-            action=step.action,
-            params=step.params,
-            original=original,
-            applied=None,
-            state=LeaseState.OPEN,
-            opened_at=now,
-            expires_at=expires_at,
-        )
+) -> Lease:
+    return Lease(
+        resource=pair[0],
+        attribute=pair[1],
+        policy=run.policy,
+        run_id=run.id,
+        option=step.option,
+        position=step.position,
+        action=step.action,
+        params=step.params,
+        original=original,
+        applied=None,
+        state=LeaseState.OPEN,
+        opened_at=now,
+        expires_at=expires_at,
     )
-    note_run(tx, run, AuditAction.LEASE_OPENED, now, **lease_facts(lease), original=original)
+
+
+def _open(tx: Tx, run: Run, lease: Lease) -> None:
+    added = tx.add(lease)
+    facts = {**lease_facts(added), "ends_with_run": added.ends_with_run, "original": added.original}
+    note_run(tx, run, AuditAction.LEASE_OPENED, added.opened_at, **facts)
 
 
 def _renew(tx: Tx, run: Run, lease: Lease, expires_at: datetime, now: datetime) -> None:

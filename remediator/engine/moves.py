@@ -9,7 +9,7 @@ from enum import StrEnum
 from remediator.runs.plan import Plan, PlannedStep
 from remediator.runs.reasons import Reason
 from remediator.runs.records import Run, StepRecord
-from remediator.runs.states import RunState, StepPhase, StepState
+from remediator.runs.states import RUN_ENDED, RunState, StepPhase, StepState
 
 _DONE = frozenset({StepState.SUCCEEDED, StepState.SKIPPED})
 
@@ -79,7 +79,7 @@ def next_move(run: Run, steps: Sequence[StepRecord], reverts: Sequence[Run]) -> 
 
 def _after_option(run: Run, plan: Plan, attempts: dict[int, StepRecord], reverts: Sequence[Run]) -> Move:
     """The option ended without success: undo it, then go on, stop, or hand over."""
-    ours = [revert for revert in reverts if revert.option == plan.option]
+    ours = [one for one in reverts if one.option == plan.option and one.revert_trigger != RUN_ENDED]
     if ours:
         if ours[-1].state is RunState.REVERT_FAILED:
             detail = f"undoing {plan.option} failed: {ours[-1].detail}"

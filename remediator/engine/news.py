@@ -22,7 +22,7 @@ from remediator.runs.machine import RunEvent
 from remediator.runs.news import Audience, Language, NewsKind, Notice
 from remediator.runs.reasons import Reason
 from remediator.runs.records import Lease, Run, TimerKind
-from remediator.runs.states import LeaseState, RunState, StepPhase
+from remediator.runs.states import RUN_ENDED, LeaseState, RunState, StepPhase
 from remediator.store.base import Reads, Tx
 
 # Told to everybody inside, whatever `on` says: only a person can take these further.
@@ -115,14 +115,14 @@ class News:
         """A temporary change is in effect once its step has succeeded; it is told once for a run."""
         if detail.get("phase") != StepPhase.ACT or detail.get("status") != "succeeded" or row.run_id is None:
             return
-        if any(lease.state in _STANDING for lease in tx.leases_of_run(row.run_id)):
+        if _degraded(tx, row.run_id):
             if not notices_of_run(tx, row.run_id, kind=str(NewsKind.DEGRADED)):
                 self._tell_run(tx, row, NewsKind.DEGRADED)
 
     def _lease_closed(self, tx: Tx, _: AuditRow, detail: dict[str, Any]) -> None:
         lease = tx.get(Lease, detail["lease_id"])
         run = tx.get(Run, lease.run_id) if lease is not None else None
-        if run is None or any(one.state in _STANDING for one in tx.leases_of_run(run.id)):
+        if run is None or _degraded(tx, run.id):
             return
         degraded = notices_of_run(tx, run.id, kind=str(NewsKind.DEGRADED))
         told = notices_of_run(tx, run.id, kind=str(NewsKind.RESTORED))
@@ -157,8 +157,9 @@ class News:
 
     def _tell_run(self, tx: Tx, row: AuditRow, kind: NewsKind) -> None:
         run = tx.get(Run, row.run_id) if row.run_id is not None else None
-        if run is not None:
-            self._tell(tx, self._about(tx, run), kind)
+        if run is None or (kind is NewsKind.REVERTED and run.revert_trigger == RUN_ENDED):
+            return  # what belongs to a run is expected to end with it
+        self._tell(tx, self._about(tx, run), kind)
 
     def _tell(self, tx: Tx, about: _About, kind: NewsKind, *, extra: Mapping[str, Any] | None = None) -> None:
         if not self._engine.settings.channels:
@@ -261,6 +262,11 @@ def _recipients(document: Policy, kind: NewsKind) -> Iterator[Notify]:
         internal = Audience(notify.audience) is Audience.INTERNAL
         if str(kind) in notify.told or (kind in ALWAYS and internal):
             yield notify
+
+
+def _degraded(reads: Reads, run_id: int) -> bool:
+    """Tell whether a temporary change of a run stands, other than what belongs to the run itself."""
+    return any(lease.state in _STANDING and not lease.ends_with_run for lease in reads.leases_of_run(run_id))
 
 
 def _over(reads: Reads, run: Run) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from remediator.actions.base import Call, FailureReason, Outcome, OutcomeStatus
 from remediator.engine import executor
+from remediator.engine.aftermath import watch_leases
 from remediator.engine.context import Engine
 from remediator.engine.decide import lock_keys
 from remediator.engine.journal import change_state, note_run, owned
@@ -21,7 +22,7 @@ from remediator.runs.machine import RunEvent
 from remediator.runs.plan import Plan
 from remediator.runs.reasons import Reason
 from remediator.runs.records import HoldScope, Lease, Run, StepRecord, TimerKind
-from remediator.runs.states import LeaseState, RunKind, RunState, StepPhase, StepState
+from remediator.runs.states import RUN_ENDED, LeaseState, RunKind, RunState, StepPhase, StepState
 from remediator.store.base import ConflictError, Reads, Tx
 
 # How soon a revert that found its target locked, or automation held, looks again by itself.
@@ -40,10 +41,13 @@ class _End:
 
 
 def create_revert(tx: Tx, engine: Engine, parent: Run, trigger: str, *, actor: str = "remediator") -> Run:
-    """Return the live revert of a run's option, made now unless there is one already."""
+    """Return the live revert of a run's option, made now unless there is one already.
+
+    With the trigger RUN_ENDED it undoes what belongs to the run, and leaves the option alone.
+    """
     now = engine.clock.now()
     for child in tx.child_runs(parent.id):
-        if not child.state.terminal:
+        if not child.state.terminal and (child.revert_trigger == RUN_ENDED) == (trigger == RUN_ENDED):
             return tx.save(replace(child, epoch=child.epoch + 1))
     revert = tx.add(
         Run(
@@ -95,8 +99,16 @@ class Reverter:
         plan = run.plan
         if plan is None:
             return run
-        end = await (self._run_steps(run, plan) if plan.revert_steps else self._undo_leases(run))
-        if end is not None and end.ok and plan.revert is not None and plan.revert.verify is not None:
+        of_run = run.revert_trigger == RUN_ENDED
+        with_steps = plan.revert_steps and not of_run
+        end = await (self._run_steps(run, plan) if with_steps else self._undo_leases(run))
+        if (
+            end is not None
+            and end.ok
+            and not of_run
+            and plan.revert is not None
+            and plan.revert.verify is not None
+        ):
             end = await self._verify(plan, end)
         if end is None:
             return run
@@ -141,8 +153,7 @@ class Reverter:
     async def _undo_leases(self, run: Run) -> _End | None:
         """Put back what each step captured, last step first."""
         leases = await self._engine.store.read(lambda reads: _standing(reads, run))
-        for position in sorted({lease.position for lease in leases}, reverse=True):
-            group = [lease for lease in leases if lease.position == position]
+        for group in _by_step(leases):
             outcome = await self._undo_one(run, group)
             if not outcome.ok:
                 reason = Reason.STEP_FAILED
@@ -159,7 +170,7 @@ class Reverter:
         action = self._engine.capabilities.action(first.action)
         params = action.params.model_validate(first.params)
         record = await self._engine.store.write(lambda tx: self._intend(tx, run, first))
-        step = run.plan.steps[first.position].step if run.plan else None
+        step = run.plan.steps[first.position].step if run.plan and run.plan.option == first.option else None
         call = Call(
             key=f"run-{run.id}/undo/{first.position}",
             timeout=step.timeout if step else timedelta(seconds=30),
@@ -241,23 +252,32 @@ class Reverter:
                 close_lease(tx, current, lease, LeaseState.OVERDUE, now, why="undoing it failed")
         parent = tx.get(Run, current.parent_run_id) if current.parent_run_id is not None else None
         if parent is not None:
-            tx.save(replace(parent, lease=LeaseState.UNDONE if end.ok else LeaseState.OVERDUE))
+            if current.revert_trigger != RUN_ENDED:
+                parent = tx.save(replace(parent, lease=LeaseState.UNDONE if end.ok else LeaseState.OVERDUE))
             tx.clear_timer(TimerKind.LEASE, parent.id)
         event = RunEvent.REVERTED if end.ok else RunEvent.REVERT_FAILED
         finished = change_state(
             tx, current, event, now, reason=end.reason, detail=self._engine.redactor.text(end.detail)
         )
+        if parent is not None and parent.state.terminal:
+            watch_leases(tx, parent, now)  # of the option's changes and the run's, the others may stand
         tx.wake_waiting(now)
         return finished
 
 
 def _standing(reads: Reads, run: Run) -> list[Lease]:
-    parent_id = run.parent_run_id or 0
-    return [
-        lease
-        for lease in reads.leases_of_run(parent_id)
-        if lease.state in STANDING and lease.option == run.option
-    ]
+    standing = [lease for lease in reads.leases_of_run(run.parent_run_id or 0) if lease.state in STANDING]
+    if run.revert_trigger == RUN_ENDED:
+        return [lease for lease in standing if lease.ends_with_run]
+    return [lease for lease in standing if lease.option == run.option and not lease.ends_with_run]
+
+
+def _by_step(leases: Sequence[Lease]) -> list[list[Lease]]:
+    """Group leases by the step that made the change, the last step first."""
+    groups: dict[tuple[str, int], list[Lease]] = {}
+    for lease in leases:
+        groups.setdefault((lease.option, lease.position), []).append(lease)
+    return sorted(groups.values(), key=lambda group: group[0].id, reverse=True)
 
 
 def _inherits(tx: Tx, run: Run) -> bool:

@@ -21,7 +21,7 @@ from remediator.engine import executor
 from remediator.engine.context import Engine
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import note_run, owned
-from remediator.engine.leases import LeaseHeldError, holds_all, open_leases, settle_leases
+from remediator.engine.leases import LeaseHeldError, holds_all, leases_with, open_leases, settle_leases
 from remediator.engine.planning import PlanRefusedError, check_step
 from remediator.engine.scopes import Facts, scope_of
 from remediator.engine.step_records import (
@@ -156,12 +156,10 @@ class StepRunner:
         return not await self._engine.store.read(lambda reads: holds_all(reads, policy, pairs))
 
     def _leases(self, ready: _Attempt) -> bool:
-        plan = ready.run.plan
         return (
             ready.phase is StepPhase.ACT
             and ready.run.kind is RunKind.REMEDIATION
-            and plan is not None
-            and plan.revert is not None
+            and leases_with(ready.run, ready.action)
             and not ready.action.read_only_for(ready.params)
         )
 

@@ -66,7 +66,8 @@ class Run:
     relapsed_at: datetime | None = None
     """When the same alert came back within the verification's `watch`."""
     lease: LeaseState | None = None
-    revert_trigger: str | None = None  # on a revert run: resolved | expiry | failed_verification | manual
+    revert_trigger: str | None = None
+    """On a revert run: resolved | expiry | failed_verification | manual | run_ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,8 @@ class Lease:
     params: Json
     original: Json
     applied: Json
+    ends_with_run: bool = False
+    """It belongs to the run and is undone at its end; otherwise it is part of the option."""
     state: LeaseState
     opened_at: datetime
     expires_at: datetime

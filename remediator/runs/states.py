@@ -58,6 +58,10 @@ class RunKind(StrEnum):
     REVERT = "revert"
 
 
+RUN_ENDED = "run_ended"
+"""What triggers the revert of changes that belong to a run: its end, however it ended."""
+
+
 class LeaseState(StrEnum):
     """Whether a temporary change stands."""
 

@@ -196,6 +196,7 @@ CREATE TABLE leases (
   params TEXT,
   original TEXT,
   applied TEXT,
+  ends_with_run INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'undone', 'overdue', 'kept')),
   opened_at TEXT NOT NULL,
   expires_at TEXT NOT NULL,
