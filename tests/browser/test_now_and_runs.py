@@ -14,59 +14,11 @@ from remediator.reports.writer import Reports
 from remediator.settings import Mode
 from tests.browser.browser import DESK, PHONE, Visitor, barriers, screenshot, too_wide
 from tests.browser.drawn import Drawn, Pool
-from tests.engine.world import HOLDS, POLICY
-from tests.web.site import Site, alert, payload, site
+from tests.browser.hotel import ASKS, LEASES, fire
+from tests.engine.world import POLICY
+from tests.web.site import alert, payload, site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-ASKS = """
-policy: pms-restart
-description: Restarts the PMS when its database pool is used up.
-owner: hotel
-runbook_url: https://runbooks.example/pms
-match: ['alertname = "Broken"']
-target: 'service/{{ labels.thing | default("a") }}'
-recheck: 1m
-guards:
-  - cooldown: {for: 15m}
-  - approval: {from: [oncall, root]}
-diagnose:
-  - {fact: pool_in_use, uses: test.look, with: {name: pool}}
-  - {fact: replicas, uses: test.look, with: {name: replicas}}
-links:
-  - {title: Dashboard, url: 'https://grafana.example/d/pms?var-thing={{ labels.thing }}'}
-options:
-  - name: restart
-    steps:
-      - {uses: test.act, with: {thing: a, value: 1}}
-    verify: {promql: 'hikaricp_connections_active < 30', within: 30s, every: 5s}
-  - name: scale
-    steps:
-      - {uses: test.act, with: {thing: b, value: 1}}
-    verify: {promql: 'hikaricp_connections_active < 30', within: 30s, every: 5s}
-"""
-LEASES = """
-policy: pool
-match: ['alertname = "Slow"']
-target: service/b
-options:
-  - name: wider
-    steps:
-      - {uses: test.set, with: {thing: b, value: 40}}
-    verify: {promql: 'ok', within: 30s, every: 5s}
-    revert: {on: [resolved, expiry], after: 2h}
-"""
-
-
-async def fire(serving: Site, **labels: str) -> None:
-    serving.world.script.looks["pool"] = 40
-    serving.world.script.promql["hikaricp_connections_active < 30"] = HOLDS
-    found = {"alertname": "Broken", "thing": "a", **labels}
-    notes = {"summary": "The database pool of the PMS is used up"}
-    reply = await serving.deliver(
-        payload(alert(labels=found, annotations=notes, generatorURL="http://prometheus.example/graph?g0"))
-    )
-    assert reply.status == 200
 
 
 async def open_run(page: Page) -> None:
