@@ -131,6 +131,7 @@ def question_for(
         history=reads.history(
             now=now,
             since=now - prepared.window,
+            others_since=now - prepared.others_window,
             policy=prepared.policy.name,
             shadow=shadow,
             target=target,

@@ -14,7 +14,7 @@ from remediator.extensions import NO_EXTENSIONS, Extensions
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
 from remediator.guards.doubts import doubts
-from remediator.guards.evaluate import GuardUse, history_window
+from remediator.guards.evaluate import GuardUse, history_window, others_window
 from remediator.policy.calendar import Calendar
 from remediator.policy.catalog import Catalog, marked_values
 from remediator.policy.loaded import LoadedPolicy
@@ -76,6 +76,8 @@ class PreparedPolicy:
     """Every inventory entry that its options can change, as lock keys, sorted."""
     window: timedelta
     """How far back its guards look."""
+    others_window: timedelta
+    """How far back they look at other policies; no longer than `window`."""
     approvers: Approval | None
     document_json: Any
     """The policy as the JSON that a run keeps; made once, for a storm makes many."""
@@ -101,7 +103,9 @@ def prepare(policy: LoadedPolicy, capabilities: Capabilities) -> PreparedPolicy:
     uses = (*capabilities.always, *own)
     approvers = next((guard.params for guard in policy.guards if isinstance(guard.params, Approval)), None)
     document = policy.document.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    bare = PreparedPolicy(policy, uses, (), history_window(uses), approvers, document)
+    window = history_window(uses)
+    others = min(window, others_window(uses))
+    bare = PreparedPolicy(policy, uses, (), window, others, approvers, document)
     keys = {
         key
         for option in bare.options

@@ -87,6 +87,10 @@ class Guard(Protocol[P]):
         """Return how far back in history it looks."""
         ...
 
+    def others_window(self, params: P) -> timedelta:
+        """Return how far back it looks at the starts and finishes of other policies."""
+        ...
+
     def evaluate(self, params: P, look: Look, key: str) -> Verdict:
         """Say what it says; `key` names this use of the guard within the policy."""
         ...
@@ -107,6 +111,10 @@ class BaseGuard:
 
     def window(self, params: Any) -> timedelta:  # noqa: ARG002
         """By default the past does not matter."""
+        return timedelta(0)
+
+    def others_window(self, params: Any) -> timedelta:  # noqa: ARG002
+        """By default only its own policy's past does."""
         return timedelta(0)
 
 

@@ -27,6 +27,10 @@ class GlobalLimits(BaseGuard):
         """One minute."""
         return _MINUTE
 
+    def others_window(self, params: Limits) -> timedelta:
+        """One minute, whoever started."""
+        return self.window(params)
+
     def evaluate(self, params: Limits, look: Look, key: str) -> Verdict:
         """Count the others."""
         live = sum(not is_own(look, run.run_id) for run in look.history.live)

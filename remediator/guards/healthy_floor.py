@@ -56,6 +56,10 @@ class HealthyFloor(BaseGuard):
         """As far back as a sample may be older than what a run left."""
         return params.lag
 
+    def others_window(self, params: HealthyFloorParams) -> timedelta:
+        """As far back, whosever run it was."""
+        return params.lag if params.scope == "all" else timedelta(0)
+
     def evaluate(self, params: HealthyFloorParams, look: Look, key: str) -> Verdict:
         """Take this run and all others off the count; the floor must be left."""
         query = _query(params, look.scope)

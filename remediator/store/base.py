@@ -129,14 +129,22 @@ class Reads(Protocol):
         ...
 
     def history(
-        self, *, now: datetime, since: datetime, policy: str, shadow: bool, target: str | None = None
+        self,
+        *,
+        now: datetime,
+        since: datetime,
+        policy: str,
+        shadow: bool,
+        target: str | None = None,
+        others_since: datetime | None = None,
     ) -> History:
         """Gather what a decision may look at. `starts` and `finishes` reach back to `since`, newest first.
 
+        Those of other policies reach back to `others_since` only, where it is given and later.
         `starts` come from runs with a `started_at` (remediations only), or in shadow from the
         shadow ledger; `leases` are open or overdue; `holds` are neither removed nor expired at `now`;
-        `waiting` are open admissions whose last reason is target_busy; `openings` and `ends` are those of
-        `policy` on `target`, and none without a target.
+        `waiting` are open admissions whose last reason is target_busy, on `target` where it is given;
+        `openings` and `ends` are those of `policy` on `target`, and none without a target.
         """
         ...
 

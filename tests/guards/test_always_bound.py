@@ -9,7 +9,7 @@ import pytest
 
 from remediator.guards.base import LookPhase
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
-from remediator.guards.evaluate import GuardUse, evaluate_guards, history_window
+from remediator.guards.evaluate import GuardUse, evaluate_guards, history_window, others_window
 from remediator.policy.model import Approval
 from remediator.runs.history import History, Waiting
 from remediator.runs.reasons import Reason
@@ -215,3 +215,17 @@ def test_history_reaches_back_as_far_as_the_longest_look(
     uses: tuple[GuardUse, ...], window: timedelta
 ) -> None:
     assert history_window(uses) == window
+
+
+@pytest.mark.parametrize(
+    ("guards", "window"),
+    [
+        ((use("rate_limit", max=1, per="24h"),), timedelta(minutes=1)),
+        ((use("healthy_floor", query="up", min=1, lag="5m"),), timedelta(minutes=1)),
+        ((use("healthy_floor", query="up", min=1, lag="5m", scope="all"),), timedelta(minutes=5)),
+    ],
+)
+def test_of_other_policies_only_what_a_guard_counts_is_looked_at(
+    guards: tuple[GuardUse, ...], window: timedelta
+) -> None:
+    assert others_window((*always_bound(Limits()), *guards)) == window

@@ -360,7 +360,7 @@ CREATE UNIQUE INDEX one_admission ON admissions(episode_id, policy)
 ;
 CREATE INDEX admissions_of_target ON admissions(policy, target, created_at)
 ;
-CREATE INDEX admissions_waiting ON admissions(reason) WHERE done = 0
+CREATE INDEX admissions_waiting ON admissions(reason, target) WHERE done = 0
 ;
 CREATE INDEX receipts_identity ON receipts(source, fingerprint, id)
 ;
@@ -377,6 +377,10 @@ CREATE INDEX shadow_observations_episode ON shadow_observations(episode_id)
 CREATE INDEX runs_started ON runs(started_at) WHERE kind = 'remediation'
 ;
 CREATE INDEX runs_finished ON runs(finished_at) WHERE kind = 'remediation'
+;
+CREATE INDEX runs_started_by_policy ON runs(policy, started_at) WHERE kind = 'remediation'
+;
+CREATE INDEX runs_finished_by_policy ON runs(policy, finished_at) WHERE kind = 'remediation'
 ;
 CREATE INDEX runs_live ON runs(policy, target) WHERE state NOT IN ('cancelled', 'denied', 'expired', 'failed', 'ineffective', 'needs_human', 'revert_failed', 'reverted', 'succeeded')
 ;
@@ -433,6 +437,8 @@ CREATE UNIQUE INDEX one_channel ON channels(name)
 CREATE INDEX timers_due ON timers(due_at, priority)
 ;
 CREATE INDEX shadow_starts_at ON shadow_starts(at)
+;
+CREATE INDEX shadow_starts_by_policy ON shadow_starts(policy, at)
 ;
 CREATE INDEX breaker_closings_policy ON breaker_closings(policy, at)
 ;

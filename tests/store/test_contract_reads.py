@@ -232,6 +232,38 @@ async def test_history_of_starts_and_finishes(store: Store) -> None:
     assert (history.claims, history.leases, history.holds, history.waiting) == ((), (), (), ())
 
 
+@pytest.mark.parametrize("shadow", [False, True])
+async def test_history_of_others_reaches_less_far_back(store: Store, shadow: bool) -> None:
+    def work(tx: Tx) -> None:
+        for minutes, policy in ((9, "p"), (3, "p"), (3, "q"), (1, "q")):
+            at = NOW - minutes * MINUTE
+            tx.add(run(policy=policy, state=RunState.FAILED, started_at=at, finished_at=at))
+            tx.shadow_start(policy, "t", None, at)
+
+    await store.write(work)
+    history = await store.read(
+        lambda reads: reads.history(
+            now=NOW, since=NOW - 4 * MINUTE, others_since=NOW - MINUTE, policy="p", shadow=shadow
+        )
+    )
+    seen = [("q", NOW - MINUTE), ("p", NOW - 3 * MINUTE)]
+    assert [(start.policy, start.at) for start in history.starts] == seen
+    assert [(finish.policy, finish.at) for finish in history.finishes] == seen
+
+
+async def test_those_who_wait_for_one_target(store: Store) -> None:
+    def work(tx: Tx) -> None:
+        tx.add(episode())
+        for policy, target in (("here", "t"), ("there", "u")):
+            tx.add(admission(1, policy, target=target, reason=Reason.TARGET_BUSY))
+
+    await store.write(work)
+    history = await store.read(
+        lambda reads: reads.history(now=NOW, since=NOW, policy="p", shadow=False, target="u")
+    )
+    assert [waiting.policy for waiting in history.waiting] == ["there"]
+
+
 async def test_history_of_one_policy_on_one_target(store: Store) -> None:
     def work(tx: Tx) -> None:
         for minutes, policy, target in (

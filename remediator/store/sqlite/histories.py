@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
+from typing import NamedTuple
 
 from remediator.runs.history import Finish, History, Leased, LiveRun, Start, Waiting
 from remediator.runs.records import Claim, Hold, Lease
@@ -17,6 +18,7 @@ def history_of(
     connection: sqlite3.Connection,
     *,
     since: str,
+    others_since: str,
     policy: str,
     target: str | None,
     shadow: bool,
@@ -24,48 +26,67 @@ def history_of(
     leases: tuple[Lease, ...],
     holds: tuple[Hold, ...],
 ) -> History:
-    """Gather a history that reaches back to `since`."""
+    """Gather a history that reaches back to `since`, and of other policies to `others_since`."""
+    reach = _Reach(policy, since, others_since)
     return History(
-        starts=_shadow_starts(connection, since) if shadow else _starts(connection, since),
-        finishes=_finishes(connection, since),
+        starts=_shadow_starts(connection, reach) if shadow else _starts(connection, reach),
+        finishes=_finishes(connection, reach),
         breaker_closed_at=_breaker_closed_at(connection, policy),
         live=_live(connection),
         claims=claims,
         leases=leases,
         holds=holds,
         leased=_leased(connection),
-        waiting=_waiting(connection),
+        waiting=_waiting(connection, target),
         openings=_openings(connection, since, policy, target),
         ends=_ends(connection, since, policy, target),
     )
 
 
-def _starts(connection: sqlite3.Connection, since: str) -> tuple[Start, ...]:
-    rows = connection.execute(
-        "SELECT started_at, policy, target, id FROM runs"
-        " WHERE kind = 'remediation' AND started_at >= ? ORDER BY started_at DESC, id DESC",
-        (since,),
+class _Reach(NamedTuple):
+    """Whose past, since when; and since when of the others. The values of `_within`."""
+
+    policy: str
+    since: str
+    others_since: str
+
+
+def _within(columns: str, table: str, at: str, also: str = "1") -> str:
+    """Return a query of a policy's rows, and of the newest of others, newest first; by an index each."""
+    part = f"SELECT {columns}, id FROM {table} WHERE {also} AND"
+    return (
+        f"{part} policy = :policy AND {at} >= :since"
+        f" UNION ALL {part} policy <> :policy AND {at} >= :others_since"
+        f" ORDER BY 1 DESC, id DESC"
     )
+
+
+_REMEDIATIONS = "kind = 'remediation'"
+_STARTS = _within("started_at, policy, target", "runs", "started_at", _REMEDIATIONS)
+_SHADOW_STARTS = _within("at, policy, target", "shadow_starts", "at")
+_FINISHES = _within(
+    "finished_at, policy, target, state, relapsed_at",
+    "runs",
+    "finished_at",
+    f"{_REMEDIATIONS} AND NOT ({NOT_TERMINAL})",
+)
+
+
+def _starts(connection: sqlite3.Connection, reach: _Reach) -> tuple[Start, ...]:
+    rows = connection.execute(_STARTS, reach._asdict())
     return tuple(Start(datetime.fromisoformat(at), policy, target, run) for at, policy, target, run in rows)
 
 
-def _shadow_starts(connection: sqlite3.Connection, since: str) -> tuple[Start, ...]:
-    rows = connection.execute(
-        "SELECT at, policy, target FROM shadow_starts WHERE at >= ? ORDER BY at DESC, id DESC", (since,)
-    )
-    return tuple(Start(datetime.fromisoformat(at), policy, target, 0) for at, policy, target in rows)
+def _shadow_starts(connection: sqlite3.Connection, reach: _Reach) -> tuple[Start, ...]:
+    rows = connection.execute(_SHADOW_STARTS, reach._asdict())
+    return tuple(Start(datetime.fromisoformat(at), policy, target, 0) for at, policy, target, _ in rows)
 
 
-def _finishes(connection: sqlite3.Connection, since: str) -> tuple[Finish, ...]:
-    rows = connection.execute(
-        "SELECT finished_at, policy, target, id, state, relapsed_at FROM runs"
-        f" WHERE kind = 'remediation' AND finished_at >= ? AND NOT ({NOT_TERMINAL})"
-        " ORDER BY finished_at DESC, id DESC",
-        (since,),
-    )
+def _finishes(connection: sqlite3.Connection, reach: _Reach) -> tuple[Finish, ...]:
+    rows = connection.execute(_FINISHES, reach._asdict())
     return tuple(
         Finish(datetime.fromisoformat(at), policy, target, run, RunState(state), relapsed is not None)
-        for at, policy, target, run, state, relapsed in rows
+        for at, policy, target, state, relapsed, run in rows
     )
 
 
@@ -110,10 +131,12 @@ def _ends(
     return tuple(datetime.fromisoformat(at) for (at,) in rows)
 
 
-def _waiting(connection: sqlite3.Connection) -> tuple[Waiting, ...]:
+def _waiting(connection: sqlite3.Connection, target: str | None) -> tuple[Waiting, ...]:
+    where, values = ("", ()) if target is None else (" AND target = ?", (target,))
     rows = connection.execute(
         "SELECT id, policy, target, priority, created_at FROM admissions"
-        " WHERE done = 0 AND reason = 'target_busy' ORDER BY priority, id"
+        f" WHERE done = 0 AND reason = 'target_busy'{where} ORDER BY priority, id",
+        values,
     )
     return tuple(
         Waiting(admission, policy, target, priority, datetime.fromisoformat(since))

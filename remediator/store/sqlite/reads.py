@@ -82,13 +82,21 @@ class SqliteReads:
         return self._many(Admission, "episode_id = ? ORDER BY id", episode_id)
 
     def history(
-        self, *, now: datetime, since: datetime, policy: str, shadow: bool, target: str | None = None
+        self,
+        *,
+        now: datetime,
+        since: datetime,
+        policy: str,
+        shadow: bool,
+        target: str | None = None,
+        others_since: datetime | None = None,
     ) -> History:
         """Gather what a decision may look at."""
         leases = self._many(Lease, f"{STANDING} ORDER BY id")
         return history_of(
             self._connection,
             since=to_text(since),
+            others_since=to_text(max(since, others_since or since)),
             policy=policy,
             target=target,
             shadow=shadow,
