@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from remediator.durations import PositiveDuration, format_duration
 from remediator.guards.base import BaseGuard, GuardParams, Look, allow, deny, iso
-from remediator.runs.history import Finish
+from remediator.runs.history import Finish, History
 from remediator.runs.reasons import Reason
 from remediator.runs.states import RunState
 from remediator.runs.verdicts import Verdict
@@ -49,7 +49,7 @@ class FailureBreaker(BaseGuard):
 
     def evaluate(self, params: FailureBreakerParams, look: Look, key: str) -> Verdict:
         """Find when it last opened; at exactly `cool_off` later it allows."""
-        failed_at = _failed_at(look)
+        failed_at = _failed_at(look.history, look.policy)
         recent = sum(at > look.now - params.per for at in failed_at)
         detail = f"{recent} of {params.failures} failures in the last {format_duration(params.per)}"
         inputs = {"failures": recent, "max": params.failures}
@@ -71,13 +71,20 @@ class FailureBreaker(BaseGuard):
         )
 
 
-def _failed_at(look: Look) -> list[datetime]:
-    """When this policy's failures ended, oldest first, without those that a person forgave."""
-    closed_at = look.history.breaker_closed_at
+def open_until(params: FailureBreakerParams, history: History, policy: str, now: datetime) -> datetime | None:
+    """Return until when a policy's breaker is open, unless a person closes it; None when it is not."""
+    opened_at = _opened_at(_failed_at(history, policy), params)
+    until = opened_at + params.cool_off if opened_at is not None else now
+    return until if until > now else None
+
+
+def _failed_at(history: History, policy: str) -> list[datetime]:
+    """When a policy's failures ended, oldest first, without those that a person forgave."""
+    closed_at = history.breaker_closed_at
     return sorted(
         finish.at
-        for finish in look.history.finishes
-        if finish.policy == look.policy and _counts(finish) and (closed_at is None or finish.at > closed_at)
+        for finish in history.finishes
+        if finish.policy == policy and _counts(finish) and (closed_at is None or finish.at > closed_at)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import Field
 
 from remediator.runs.audit import AuditRow
@@ -94,6 +94,8 @@ async def _export(
     response.content_type = content_type
     response.charset = "utf-8"
     await response.prepare(request)
+    if request.method == hdrs.METH_HEAD:
+        return response
     await response.write(header.encode())
     while rows:
         text = "".join(line(row) for row in rows if row.sequence <= last)

@@ -98,6 +98,7 @@ class RunByHandInput(Input):
     labels: Annotated[dict[Line, Line], Field(max_length=_MOST_LABELS)] = {}
     comment: Comment = ""
     override: bool = Field(default=False, description="Run against guards that deny; needs a comment.")
+    plan_hash: Line | None = Field(default=None, description="Start nothing but the plan of this hash.")
 
 
 class HoldInput(Input):

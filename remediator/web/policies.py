@@ -53,6 +53,7 @@ async def run_policy(request: web.Request) -> web.StreamResponse:
         comment=given.comment,
         override=given.override,
         actor=request[ACTOR],
+        plan_hash=given.plan_hash,
     )
     return run_answer(result)
 

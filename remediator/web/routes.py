@@ -39,10 +39,12 @@ from remediator.web.inputs import (
 )
 from remediator.web.operations import Operation
 from remediator.web.pages import commands
+from remediator.web.pages import policies as policy_pages
 from remediator.web.pages import runs as run_pages
 from remediator.web.pages.audit import show_audit, show_audit_row
 from remediator.web.pages.now import show_now
 from remediator.web.pages.static import STATIC_FILES, static_file, static_path
+from remediator.web.pages.why import show_why
 from remediator.web.paging import Query, TimedQuery
 from remediator.web.schemas import (
     AuditOutput,
@@ -283,6 +285,12 @@ ROUTES = (
     Route(GET, "/", show_now, Role.VIEWER, page=True),
     Route(GET, "/audit", show_audit, Role.VIEWER, page=True),
     Route(GET, f"/audit/{_ID}", show_audit_row, Role.VIEWER, page=True),
+    Route(GET, "/why", show_why, Role.VIEWER, page=True),
+    Route(GET, "/policies", policy_pages.list_policies, Role.VIEWER, page=True),
+    Route(GET, "/policies/{name}", policy_pages.show_policy, Role.VIEWER, page=True),
+    Route(POST, "/policies/{name}/plan", policy_pages.show_plan, Role.OPERATOR, page=True),
+    Route(POST, "/policies/{name}/run", policy_pages.run_policy, Role.OPERATOR, page=True),
+    Route(POST, "/policies/{name}/close-breaker", policy_pages.close_breaker, Role.OPERATOR, page=True),
     Route(GET, "/runs", run_pages.list_runs, Role.VIEWER, page=True),
     Route(GET, f"/runs/{_ID}", run_pages.show_run, Role.VIEWER, page=True),
     Route(GET, f"/runs/{_ID}/plot", run_pages.show_plot, Role.VIEWER, page=True),

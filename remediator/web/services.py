@@ -19,6 +19,7 @@ from remediator.errors import Problem
 from remediator.policy.loaded import PolicySet
 from remediator.reports.writer import Drawing, MadeReport
 from remediator.runs.records import HoldScope
+from remediator.runs.verdicts import Decision
 from remediator.settings import Settings
 from remediator.store.base import Store
 from remediator.telemetry.metrics import Metrics
@@ -92,9 +93,20 @@ class StartsByHand(Protocol):
     """Runs that a person asks for."""
 
     async def run(
-        self, policy: str, *, labels: Mapping[str, str], comment: str, override: bool, actor: Actor
+        self,
+        policy: str,
+        *,
+        labels: Mapping[str, str],
+        comment: str,
+        override: bool,
+        actor: Actor,
+        plan_hash: str | None = None,
     ) -> Result:
-        """Decide a policy as if an alert with `labels` fired, and start it."""
+        """Decide a policy as if an alert with `labels` fired, and start it, if need be only as shown."""
+        ...
+
+    async def look(self, policy: str, *, labels: Mapping[str, str]) -> Decision | None:
+        """Return what would be decided; nothing is written or started. None without such a policy."""
         ...
 
 

@@ -39,6 +39,8 @@ CONTRACT = {
     ("POST", "/api/v1/policies/{name}/run"): Role.OPERATOR,
     ("POST", "/api/v1/policies/{name}/close-breaker"): Role.OPERATOR,
     ("GET", "/api/v1/audit"): Role.VIEWER,
+    ("GET", "/api/v1/audit.csv"): Role.VIEWER,
+    ("GET", "/api/v1/audit.jsonl"): Role.VIEWER,
     ("GET", "/api/v1/events"): Role.VIEWER,
     ("GET", "/api/v1/leases"): Role.VIEWER,
     ("GET", "/api/v1/notices"): Role.VIEWER,
@@ -48,6 +50,14 @@ CONTRACT = {
     ("POST", "/api/v1/holds"): Role.OPERATOR,
     ("DELETE", "/api/v1/holds/{id}"): Role.OPERATOR,
     ("GET", "/"): Role.VIEWER,
+    ("GET", "/audit"): Role.VIEWER,
+    ("GET", "/audit/{id}"): Role.VIEWER,
+    ("GET", "/why"): Role.VIEWER,
+    ("GET", "/policies"): Role.VIEWER,
+    ("GET", "/policies/{name}"): Role.VIEWER,
+    ("POST", "/policies/{name}/plan"): Role.OPERATOR,
+    ("POST", "/policies/{name}/run"): Role.OPERATOR,
+    ("POST", "/policies/{name}/close-breaker"): Role.OPERATOR,
     ("GET", "/runs"): Role.VIEWER,
     ("GET", "/runs/{id}"): Role.VIEWER,
     ("GET", "/runs/{id}/plot"): Role.VIEWER,
@@ -60,7 +70,7 @@ CONTRACT = {
     ("POST", "/episodes/{id}/acknowledge"): Role.OPERATOR,
     ("POST", "/holds"): Role.OPERATOR,
     ("POST", "/holds/{id}/remove"): Role.OPERATOR,
-    **{("GET", f"/static/{name}"): None for name in ("icon.svg", "live.js", "page.css")},
+    **{("GET", f"/static/{name}"): None for name in ("icon.svg", "live.js", "page.css", "yaml.css")},
 }
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from aiohttp import web
 
 _TYPES = MappingProxyType({"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"})
-STATIC_FILES = ("icon.svg", "live.js", "page.css")
+STATIC_FILES = ("icon.svg", "live.js", "page.css", "yaml.css")
 """Every file that is served: names beyond it are not found."""
 _PREFIX = "/static/"
 
