@@ -38,6 +38,7 @@ async def test_an_alert_arrives_is_approved_and_is_seen_to_succeed(visitor: Visi
         await fire(serving)
         await expect(page.locator("#firing")).to_contain_text("Broken")
         await expect(page.locator("#mine")).to_contain_text("Waits for you")
+        await expect(page).to_have_title(re.compile(r"^\(1\) Now"))
         assert await barriers(page) == []
         await screenshot(page, "now-waiting")
         await page.get_by_role("link", name="Look at the plan").click()

@@ -74,6 +74,7 @@ async function refresh() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
   if (!response.ok) throw new Error(`${response.status}`);
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  document.title = page.title;
   for (const section of document.querySelectorAll("[data-section]")) {
     const next = page.getElementById(section.id);
     if (!next) continue;

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from remediator.reports.writer import Drawing, MadeReport
 from remediator.runs.states import RunState
 from remediator.web.pages.showing import web_link
 from remediator.web.pages.static import STATIC_FILES, static_url
-from tests.web.site import Reply, Site, payload
+from tests.web.site import Reply, Site, payload, site
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -113,6 +115,24 @@ async def test_a_plot_that_is_none_says_why(served: Site) -> None:
     assert reply.headers["Content-Type"] == "image/svg+xml"
     assert b"no Prometheus was asked" in reply.body
     assert (await served.ask("GET", "/runs/77/plot")).status == HTTPStatus.NOT_FOUND
+
+
+class Wordy:
+    """Draws nothing, for a reason that somebody else wrote."""
+
+    async def make(self, run_id: int) -> MadeReport:
+        raise NotImplementedError
+
+    async def draw(self, run_id: int) -> Drawing:
+        return Drawing(None, "<script>alert(1)</script> \u202e")
+
+
+async def test_an_image_of_words_is_only_words(tmp_path: Path) -> None:
+    async with site(tmp_path, stand_ins={"reports": Wordy()}) as served:
+        reply = await served.ask("GET", "/runs/1/plot")
+        assert b"<script" not in reply.body
+        assert "\u202e" not in reply.body.decode()
+        assert "sandbox" in reply.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(
