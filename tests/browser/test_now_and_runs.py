@@ -132,6 +132,7 @@ async def test_everything_is_held_and_let_go_on(visitor: Visitor, tmp_path: Path
         await fire(serving)
         await expect(page.locator("#firing")).to_contain_text("Broken")
         await expect(page.locator("#firing")).to_contain_text("held")
+        await expect(page.get_by_role("link", name="Why nothing is done about it")).to_be_visible()
         await screenshot(page, "now-held")
         await page.get_by_role("button", name="Remove this hold").click()
         await expect(page.locator("#holds")).to_be_empty()
