@@ -18,6 +18,7 @@ from remediator.authoring.policy_tests.staging import Stages
 from remediator.cli.options import Config, JsonOutput, config_path
 from remediator.cli.output import ExitCode, console, fail, print_json, print_table, say
 from remediator.errors import ConfigError, Problem
+from remediator.jobs.scheduler import CronCalendar
 from remediator.plain_text import one_line
 from remediator.policy.loaded import LoadedPolicy
 from remediator.settings_file import load_settings
@@ -105,7 +106,7 @@ def _run(
     policies: dict[str, LoadedPolicy] = {}
     seen = Seen()
     for file in files:
-        stages = Stages(file, config=config, fallback=config_path(None))
+        stages = Stages(file, config=config, fallback=config_path(None), calendar=CronCalendar())
         for result in run_tests(file, stages, [at for at, _ in selected(file, name)]):
             results.append(result)
             seen += result.seen

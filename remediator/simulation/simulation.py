@@ -20,8 +20,10 @@ from remediator.engine.capabilities import Capabilities, capabilities_of, catalo
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.intake import Accepted
 from remediator.engine.policies import Policies
+from remediator.engine.schedule_rows import plan_schedules
 from remediator.extensions import load_extensions
 from remediator.labels import Labels
+from remediator.policy.calendar import Calendar
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_document
 from remediator.secret_refs import Redactor
@@ -38,7 +40,8 @@ SOURCE = "default"
 class Surroundings:
     """What a simulated engine is put into.
 
-    `actions` makes scripted ones of the catalog's. Nothing here may wait for anything but the clock.
+    `actions` makes scripted ones of the catalog's. Without a `calendar` no schedule is ever due. Nothing
+    here may wait for anything but the clock.
     """
 
     loop: LoopedEventLoop
@@ -49,6 +52,7 @@ class Surroundings:
     alertmanager: SimulatedAlertmanager
     services: ServiceClient
     actions: Callable[[Mapping[str, Action[Any]]], Mapping[str, Action[Any]]]
+    calendar: Calendar | None = None
 
 
 class Simulation:
@@ -62,9 +66,9 @@ class Simulation:
 
     @classmethod
     async def begin(cls, around: Surroundings, policies: PolicySet) -> Simulation:
-        """Put an engine that serves these policies into its surroundings."""
+        """Put an engine that serves these policies into its surroundings; their schedules count from now."""
         capabilities = _capabilities(around)
-        catalog = catalog_of(capabilities)
+        catalog = catalog_of(capabilities, around.calendar)
         settings = around.settings
         store = WatchedStore(around.store)
         parts = assemble(
@@ -81,7 +85,10 @@ class Simulation:
             failpoints=Failpoints(None),
             kill_step=lambda _: 0,
             poll_soon=lambda _: None,
+            calendar=around.calendar,
         )
+        now = around.clock.now()
+        await store.write(lambda tx: plan_schedules(tx, parts.engine, now))
         keeper = Timekeeper(around.store, around.clock, parts.dispatcher)
         store.on_write(keeper.look)
         return cls(around, parts, keeper)

@@ -11,7 +11,7 @@ from remediator.simulation.actions import is_within
 from remediator.yaml_source import NodePath
 
 _WHERE = ("at", "policy", "labels")
-_TEXTS = ("detail",)
+_TEXTS = ("detail", "title", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ def differences(expectation: Expectation, actual: Mapping[str, Any]) -> Iterator
             yield from _guards(value, actual["guards"])
         elif key == "audit":
             yield from _rows(value, actual["audit"])
+        elif key == "notifications":
+            yield from _notices(value, actual["notifications"])
         elif key == "decision" and isinstance(value, dict) and "guard" in value:
             yield from _different(("decision",), _with_key(value, actual["decision"]), actual["decision"])
         else:
@@ -91,6 +93,16 @@ def _guards(expected: Mapping[str, str], actual: Mapping[str, str]) -> Iterator[
 def _is_verdict(expected: str, actual: str) -> bool:
     """`deny` stands for any reason to deny."""
     return expected == actual or (expected == "deny" and actual not in ("allow", "ask", "pending"))
+
+
+def _notices(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> Iterator[Difference]:
+    for channel, notices in expected.items():
+        yield from _different(("notifications", channel), notices, actual.get(channel, "not a channel"))
+
+
+def fits(expected: Any, actual: Any) -> bool:
+    """Tell whether something is as it is expected, as far as that says anything."""
+    return next(_different((), expected, actual), None) is None
 
 
 def _rows(expected: Sequence[Mapping[str, Any]], actual: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:

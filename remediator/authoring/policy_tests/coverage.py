@@ -7,11 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from remediator.authoring.policy_tests.coverage_of_telling import (
+    tellings_of,
+    told_by_escalation,
+    told_by_notice,
+)
 from remediator.authoring.policy_tests.observing import audit_of
 from remediator.policy.loaded import LoadedPolicy
 from remediator.policy.model import Option, Revert
 from remediator.runs.audit import AuditAction
 from remediator.runs.episodes import DecisionRecord
+from remediator.runs.news import Notice
 from remediator.runs.records import ApprovalRequest, ApprovalState, Run
 from remediator.runs.states import RunKind, RunState
 from remediator.store.base import Filter, Order, Reads
@@ -77,6 +83,7 @@ def branches_of(policy: LoadedPolicy) -> Iterator[Branch]:
         yield from _approval("policy")
     for option in policy.document.options:
         yield from _option(policy, option)
+    yield from (Branch(*told) for told in tellings_of(policy))
 
 
 def _option(policy: LoadedPolicy, option: Option) -> Iterator[Branch]:
@@ -117,6 +124,11 @@ def seen_in(reads: Reads, policies: Mapping[str, LoadedPolicy]) -> Seen:
             looked = json.loads(row.detail)
             what = "verified" if looked["ok"] else "not verified"
             counts[row.policy][Branch(looked["option"], what)] += 1
+        if row.policy in counts:
+            counts[row.policy].update(Branch(*told) for told in told_by_escalation(row))
+    for notice in reads.select(Notice, Filter(limit=_ALL)):
+        if notice.policy in counts:
+            counts[notice.policy].update(Branch(*told) for told in told_by_notice(notice))
     return Seen(counts)
 
 

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 from remediator.authoring.policy_tests.over_time import Shorthand
 from remediator.authoring.policy_tests.script import Given, Part, Script
 from remediator.durations import Duration
+from remediator.runs.news import Audience, EscalationCause, Language, NewsKind
 from remediator.runs.reasons import CloseReason, Outcome, Reason
 from remediator.runs.records import ApprovalState
 from remediator.runs.states import LeaseState, RunState
@@ -116,6 +117,30 @@ class EpisodeExpected(Part):
     reason: CloseReason | None = Field(default=None, description="Why it is closed.")
 
 
+class EscalationExpected(Part):
+    """One time that an entry of `escalate` told somebody. A word alone is its contact."""
+
+    to: str = Field(description="The contact.")
+    at: Duration | None = Field(default=None, description="When, since the start.")
+    cause: EscalationCause | None = Field(
+        default=None, description="Why: after, when or promql; or what told it at once."
+    )
+    again: bool | None = Field(default=None, description="Whether the same entry had told before.")
+    shadow: bool | None = Field(default=None, description="Whether it was only noted, as in shadow.")
+
+
+class NoticeExpected(Part):
+    """One notice. A word alone is its kind."""
+
+    kind: NewsKind = Field(description="What it tells of: started, succeeded, escalated, update, …")
+    at: Duration | None = Field(default=None, description="When it was queued, since the start.")
+    contact: str | None = Field(default=None, description="For whom, if it tells a contact.")
+    audience: Audience | None = Field(default=None, description="For whom it is put.")
+    language: Language | None = Field(default=None, description="In which language.")
+    title: str | None = Field(default=None, description="A part of its title.")
+    text: str | None = Field(default=None, description="A part of its text.")
+
+
 class AuditExpected(Part):
     """One row of the audit log."""
 
@@ -161,6 +186,13 @@ class Expectation(Part):
     )
     episode: Annotated[OrNone[EpisodeExpected], _alone("state")] | None = Field(
         default=None, description="The newest episode, or none."
+    )
+    escalations: tuple[Annotated[EscalationExpected, _alone("to")], ...] | None = Field(
+        default=None, description="Who was told by `escalate` so far, in order; [] when nobody was."
+    )
+    notifications: dict[str, tuple[Annotated[NoticeExpected, _alone("kind")], ...]] | None = Field(
+        default=None,
+        description="By channel: all notices queued for it so far, in order; [] when there is none.",
     )
     audit: tuple[AuditExpected, ...] | None = Field(
         default=None,

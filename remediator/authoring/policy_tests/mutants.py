@@ -1,4 +1,4 @@
-"""Policies with one guard's parameter changed, to see whether their tests notice."""
+"""Policies with a guard's parameter or an escalation's time changed, to see whether their tests notice."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from remediator.authoring.policy_tests.coverage_of_telling import rung_key
 from remediator.durations import format_duration, parse_duration
 from remediator.guards.catalog import configurable_guards
 from remediator.guards.time_window import TimeWindowParams
@@ -24,21 +25,24 @@ _MATCHER = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)(!?=~?)"((?:[^"\\]|\\.)*)"')
 _NEGATED: Mapping[Operator, Operator] = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
 _OTHER_ZONES = ("UTC", "Pacific/Kiritimati", "America/Los_Angeles")
 _OTHER_NAME = "SomethingElse"
+# Of what is told at once.
+_LATER = "1m"
 _A_LITTLE = (0.98, 1.02)
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One policy with one value changed: of which guard (its key), and how."""
+    """One policy with one value changed: of which guard or entry of `escalate` (its key), and how."""
 
     policy: str
-    guard: str
+    part: str
     what: str
     source: YamlSource
 
 
 def mutants_of(source: YamlSource) -> Iterator[Mutant]:
-    """Yield a policy's mutants: each parameter that a guard has, changed in every way that makes sense.
+    """Yield a policy's mutants: each parameter that a guard has, changed in every way that makes sense,
+    and each escalation sooner, later and left out.
 
     All of them are of the right form; whether they can be loaded is for the loader to say.
     """
@@ -52,9 +56,21 @@ def mutants_of(source: YamlSource) -> Iterator[Mutant]:
         model = guards[name].params
         for key, value in _parameters(model, written or {}).items():
             for other in _others(model, key, value):
-                if _fits(model, {**(written or {}), key: other}):
+                if _fits(model, {**(written or {}), key: other}) and not _alike(source, key, value, other):
                     what = f"{key}: {_shown(value)} -> {_shown(other)}"
                     yield _mutant(source, ("guards", at, name, key), other, guard, what)
+    yield from _escalations(source)
+
+
+def _escalations(source: YamlSource) -> Iterator[Mutant]:
+    for at, rung in enumerate(source.data.get("escalate", ())):
+        part = rung_key(at, rung["to"])
+        yield _mutant(source, ("escalate", at), None, part, "removed")
+        if "after" in rung:
+            after = parse_duration(rung["after"])
+            for other in (format_duration(after / 2), format_duration(after * 2)) if after else (_LATER,):
+                what = f"after: {rung['after']} -> {other}"
+                yield _mutant(source, ("escalate", at, "after"), other, part, what)
 
 
 def _parameters(model: type[BaseModel], written: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -125,6 +141,15 @@ def _negated(matcher: str) -> str:
     return str(Matcher(parsed.name, _NEGATED[parsed.op], parsed.value))
 
 
+def _alike(source: YamlSource, key: str, value: Any, other: Any) -> bool:
+    """Tell whether two values mean the same: a policy of one target has all its runs on it."""
+    return (
+        key == "scope"
+        and {value, other} == {"target", "policy"}
+        and "{{" not in str(source.data.get("target"))
+    )
+
+
 def _fits(model: type[BaseModel], data: Mapping[str, Any]) -> bool:
     try:
         model.model_validate(data)
@@ -133,16 +158,16 @@ def _fits(model: type[BaseModel], data: Mapping[str, Any]) -> bool:
     return True
 
 
-def _mutant(source: YamlSource, path: NodePath, value: Any, guard: str, what: str) -> Mutant:
+def _mutant(source: YamlSource, path: NodePath, value: Any, part: str, what: str) -> Mutant:
     data = copy.deepcopy(source.data)
     holder: Any = data
-    for part in path[:-1]:
-        holder = holder[part]
+    for key in path[:-1]:
+        holder = holder[key]
     if value is None:
         del holder[path[-1]]
     else:
         holder[path[-1]] = value
-    return Mutant(str(data["policy"]), guard, what, replace(source, data=data))
+    return Mutant(str(data["policy"]), part, what, replace(source, data=data))
 
 
 def _shown(value: Any) -> str:

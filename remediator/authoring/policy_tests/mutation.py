@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remediator.authoring.policy_tests.coverage import Branch
+from remediator.authoring.policy_tests.coverage_of_telling import TOLD
 from remediator.authoring.policy_tests.mutants import Mutant, mutants_of
 from remediator.authoring.policy_tests.reading import ReadFile, read_tests
 from remediator.authoring.policy_tests.running import Result, run_test
 from remediator.authoring.policy_tests.staging import Stages, policy_sources
 from remediator.errors import ConfigError
+from remediator.policy.calendar import Calendar
 from remediator.yaml_source import YamlSource
 
 
@@ -45,13 +47,14 @@ class MutationRun:
         FailingTestsError: when a test fails with the policies as they are.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], calendar: Calendar | None = None) -> None:
+        self._calendar = calendar
         self._files = [read_tests(path) for path in paths]
         self._sources = {file.path: policy_sources(file) for file in self._files}
         self._tests = [
             _Test(file, place, run_test(file, stages.of(place), place))
             for file in self._files
-            for stages in [Stages(file, policies=self._sources[file.path])]
+            for stages in [Stages(file, policies=self._sources[file.path], calendar=calendar)]
             for place in range(len(file.document.tests))
         ]
         failing = [test.result.name for test in self._tests if not test.result.ok]
@@ -70,13 +73,13 @@ class MutationRun:
             yield from mutants_of(sources[name])
 
     def judge(self, mutant: Mutant) -> Judged:
-        """Run the tests of a mutant's policy until one fails, those first that went through its guard."""
+        """Run the tests of a mutant's policy until one fails, those first that went through what changed."""
         concerned = [test for test in self._tests if mutant.policy in test.result.policies]
         stages: dict[Path, Stages] = {}
         for tried, test in enumerate(sorted(concerned, key=lambda test: _rank(test, mutant)), start=1):
             path = test.file.path
             if path not in stages:
-                stages[path] = Stages(test.file, policies=self._with(path, mutant))
+                stages[path] = Stages(test.file, policies=self._with(path, mutant), calendar=self._calendar)
             try:
                 result = run_test(test.file, stages[path].of(test.place), test.place)
             except ConfigError:
@@ -93,6 +96,8 @@ class MutationRun:
 
 
 def _rank(test: _Test, mutant: Mutant) -> tuple[bool, float]:
-    """Tests in which the guard denied go first, quick ones before slow ones."""
+    """Tests in which the guard denied, or which ask who was told, go first, quick ones before slow ones."""
     counts = test.result.seen.counts[mutant.policy]
-    return counts[Branch(mutant.guard, "denies")] == 0, test.result.seconds
+    expectations = test.file.document.tests[test.place].expect
+    asks = any(one.escalations is not None for one in expectations) and counts[Branch(mutant.part, TOLD)] > 0
+    return not (asks or counts[Branch(mutant.part, "denies")]), test.result.seconds

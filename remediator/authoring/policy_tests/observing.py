@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from remediator.authoring.policy_tests.telling import escalations_in, notices_by_channel
 from remediator.runs.audit import AuditAction, AuditRow
 from remediator.runs.episodes import DecisionRecord, Episode
+from remediator.runs.news import Notice
 from remediator.runs.plan import PlannedStep
 from remediator.runs.records import ApprovalRequest, Lease, Run, StepRecord
 from remediator.runs.states import LeaseState, RunKind
@@ -18,8 +22,20 @@ NONE = "none"
 """Stands for what is not there."""
 
 
-def observe(reads: Reads, policy: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return everything that can be expected of one policy, and of the alerts with these labels."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is looked at: one policy, and the alerts with these labels. Times are told since `start`."""
+
+    policy: str
+    labels: Mapping[str, str]
+    start: datetime
+    channels: tuple[str, ...]
+    """All that there are, so that one without notices is told from one that does not exist."""
+
+
+def observe(reads: Reads, view: View) -> dict[str, Any]:
+    """Return everything that can be expected of what a view shows."""
+    policy, labels = view.policy, view.labels
     episodes = [
         episode for episode in _newest(reads, Episode) if labels.items() <= dict(episode.labels).items()
     ]
@@ -33,6 +49,7 @@ def observe(reads: Reads, policy: str, labels: Mapping[str, str]) -> dict[str, A
     remedies = [run for run in runs if run.kind is RunKind.REMEDIATION]
     reverts = [run for run in runs if run.kind is RunKind.REVERT]
     requests = [one for run in remedies for one in _requests(reads, run)]
+    notices = [one for one in reversed(_of(reads, Notice, policy)) if about(one.episode_id)]
     rows = audit_of(reads)
     return {
         "decision": _decision(decisions[0]) if decisions else NONE,
@@ -46,6 +63,8 @@ def observe(reads: Reads, policy: str, labels: Mapping[str, str]) -> dict[str, A
         "revert": _revert(reverts[0]) if reverts else NONE,
         "leases": [_lease(lease) for lease in reversed(_of(reads, Lease, policy)) if _stands(lease)],
         "episode": _episode(episodes[0]) if episodes else NONE,
+        "escalations": escalations_in(rows, policy, about, view.start),
+        "notifications": notices_by_channel(notices, view.channels, view.start),
         "audit": [_row(row) for row in rows],
     }
 

@@ -75,6 +75,7 @@ async def begin(loop: LoopedEventLoop, stage: Stage, given: Given, script: Scrip
         alertmanager=SimulatedAlertmanager(clock),
         services=_services(clock, answers, start, unscripted),
         actions=scripted,
+        calendar=stage.calendar,
     )
     simulation = await Simulation.begin(around, stage.policies)
     return Play(simulation, resources, unscripted, Deeds(simulation, stage))

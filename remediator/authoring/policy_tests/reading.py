@@ -68,7 +68,7 @@ def read_tests(path: Path) -> ReadFile:
         document = PolicyTestFile.model_validate(source.data)
     except ValidationError as error:
         raise ConfigError(problems_from_validation(source, error, PolicyTestFile)) from None
-    problems = [*_twins(source, document), *_strangers(source, document)]
+    problems = list(_twins(source, document))
     if problems:
         raise ConfigError(problems)
     return ReadFile(path, source, document)
@@ -81,13 +81,6 @@ def _twins(source: YamlSource, document: PolicyTestFile) -> Iterator[Problem]:
             fix = "give each test a name of its own"
             yield source.problem(("tests", at, "name"), f"a second test is called {test.name!r}", fix)
         seen.add(test.name)
-
-
-def _strangers(source: YamlSource, document: PolicyTestFile) -> Iterator[Problem]:
-    for at, test in enumerate(document.tests):
-        if test.people and not test.alerts:
-            path: NodePath = ("tests", at, "people")
-            yield source.problem(path, "people act, but no alert fires", "add `alerts:`", at_key=True)
 
 
 def selected(file: ReadFile, part_of_name: str | None) -> Iterator[tuple[int, PolicyTest]]:

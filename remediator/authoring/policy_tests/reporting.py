@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
 from xml.etree import ElementTree as Xml
 
+from remediator.authoring.policy_tests.comparing import fits
 from remediator.authoring.policy_tests.coverage import Coverage
 from remediator.authoring.policy_tests.history import Happening
 from remediator.authoring.policy_tests.running import Mismatch, Result
@@ -19,6 +20,8 @@ from remediator.durations import format_duration
 
 _SHOWN_BEFORE = 12
 _SHOWN_AFTER = 3
+# What says of an unexpected entry what it is: a step, a lease, an escalation, a notice.
+_NAMING = frozenset({"uses", "resource", "to", "kind", "at"})
 # What XML 1.0 can't hold, not even escaped; a label's value may be anything.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -82,15 +85,17 @@ def _difference(mismatch: Mismatch) -> Iterator[Line]:
         yield Line(f"- expected {_written(expected)}", Tone.EXPECTED)
         yield Line(f"+ actual   {_written(actual)}", Tone.ACTUAL)
         return
-    keys = {key for one in expected if isinstance(one, Mapping) for key in one} or {"uses", "resource"}
-    left, right = ([_written(_only(one, keys)) for one in side] for side in (expected, actual))
+    keys = {key for one in expected if isinstance(one, Mapping) for key in one} | _NAMING
+    # What fits is shown as it is expected, so that a part of a text is no difference.
+    shown = [next((one for one in expected if fits(one, other)), _only(other, keys)) for other in actual]
+    left, right = ([_written(one) for one in side] for side in (expected, shown))
     tones = {"-": Tone.EXPECTED, "+": Tone.ACTUAL}
     for line in difflib.ndiff(left, right):
         if not line.startswith("?"):
             yield Line(line, tones.get(line[0], Tone.PLAIN))
 
 
-def _only(value: Any, keys: set[str]) -> Any:
+def _only(value: Any, keys: Set[str]) -> Any:
     if isinstance(value, Mapping):
         return {key: child for key, child in value.items() if key in keys}
     return value

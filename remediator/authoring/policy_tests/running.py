@@ -14,7 +14,7 @@ from remediator.authoring.policy_tests.comparing import differences
 from remediator.authoring.policy_tests.coverage import Seen, seen_in
 from remediator.authoring.policy_tests.history import Happening, happenings
 from remediator.authoring.policy_tests.model import PolicyTest
-from remediator.authoring.policy_tests.observing import audit_of, observe
+from remediator.authoring.policy_tests.observing import View, audit_of, observe
 from remediator.authoring.policy_tests.playing import Play, begin, moments, play
 from remediator.authoring.policy_tests.reading import ReadFile
 from remediator.authoring.policy_tests.staging import Stage, Stages
@@ -118,11 +118,14 @@ async def _run(loop: LoopedEventLoop, file: ReadFile, stage: Stage, place: int) 
 async def _look(playing: Play, file: ReadFile, stage: Stage, place: int, at: timedelta) -> Sequence[Mismatch]:
     """Compare what is with all that is expected at one time."""
     found: list[Mismatch] = []
-    for number, expectation in enumerate(file.document.tests[place].expect):
+    test = file.document.tests[place]
+    for number, expectation in enumerate(test.expect):
         if expectation.at != at:
             continue
         policy = expectation.policy or stage.names[0]
-        looks = partial(observe, policy=policy, labels=expectation.labels)
+        channels = tuple(stage.settings.channels)
+        view = View(policy, expectation.labels, test.start, channels)
+        looks = partial(observe, view=view)
         actual = await playing.simulation.around.store.read(looks)
         for difference in differences(expectation, actual):
             line, column = file.line_of(("tests", place, "expect", number, *difference.path))

@@ -19,6 +19,7 @@ from remediator.content_hash import content_hash
 from remediator.engine.capabilities import capabilities_of, catalog_of
 from remediator.errors import ConfigError, Problem, Severity
 from remediator.extensions import load_extensions
+from remediator.policy.calendar import Calendar
 from remediator.policy.index import MatcherIndex
 from remediator.policy.loaded import LoadedPolicy, PolicySet
 from remediator.policy.loader import load_policy
@@ -49,13 +50,15 @@ class Stage:
     settings: Settings
     policies: PolicySet
     names: tuple[str, ...]
+    calendar: Calendar | None
 
 
 class Stages:
     """The stages of one file's tests; tests with the same configuration share one.
 
     `config` is the inventory of a file that names none, `fallback` that of one which has none beside
-    it either. `policies` are the policies' contents, which a mutation run changes.
+    it either. `policies` are the policies' contents, which a mutation run changes. Without a `calendar`
+    no schedule is ever due.
     """
 
     def __init__(
@@ -65,10 +68,12 @@ class Stages:
         config: Path | None = None,
         fallback: Path | None = None,
         policies: Sequence[YamlSource] | None = None,
+        calendar: Calendar | None = None,
     ) -> None:
         self._file = file
         self._policies = policies if policies is not None else policy_sources(file)
         self._inventory = _inventory(file, config, fallback)
+        self._calendar = calendar
         self._made: dict[str, Stage] = {}
 
     def of(self, at: int) -> Stage:
@@ -83,7 +88,7 @@ class Stages:
         if key not in self._made:
             where: NodePath = ("tests", at, "configuration") if own else ("configuration",)
             settings = self._settings(sections, where)
-            self._made[key] = _stage(settings, self._policies)
+            self._made[key] = _stage(settings, self._policies, self._calendar)
         return self._made[key]
 
     @property
@@ -151,11 +156,11 @@ def _inventory(file: ReadFile, config: Path | None, fallback: Path | None) -> Ya
     return source
 
 
-def _stage(settings: Settings, sources: Sequence[YamlSource]) -> Stage:
+def _stage(settings: Settings, sources: Sequence[YamlSource], calendar: Calendar | None) -> Stage:
     extensions = load_extensions(settings.extensions)
     built = build_actions(settings, ActionClients.of(settings, ProcessRunner()), SystemClock())
     actions = {**built, **extensions.actions}
-    catalog = catalog_of(capabilities_of(actions, settings.limits, extensions))
+    catalog = catalog_of(capabilities_of(actions, settings.limits, extensions), calendar)
     policies: dict[str, LoadedPolicy] = {}
     problems: list[Problem] = []
     for source in sources:
@@ -170,4 +175,4 @@ def _stage(settings: Settings, sources: Sequence[YamlSource]) -> Stage:
         {name: (policy.document.priority, policy.matchers) for name, policy in policies.items()}
     )
     served = PolicySet(policies, index, tuple(problems), loaded_at=DEFAULT_START)
-    return Stage(settings, served, tuple(policies))
+    return Stage(settings, served, tuple(policies), calendar)

@@ -23,7 +23,7 @@ guards:
 def test_every_parameter_is_changed() -> None:
     found: dict[str, list[str]] = {}
     for mutant in mutants_of(read_yaml("p.yaml", GUARDS)):
-        found.setdefault(mutant.guard, []).append(mutant.what)
+        found.setdefault(mutant.part, []).append(mutant.what)
     assert found["0:time_window"] == [
         "removed",
         "otherwise: block -> approval",
@@ -64,15 +64,41 @@ def test_every_parameter_is_changed() -> None:
 def test_a_mutant_survives_what_no_test_looks_at_and_is_noticed_by_what_does(folder: Folder) -> None:
     first = folder.one("expect: [{at: 1m, run: verifying}]").path
     run = MutationRun([first])
-    judged = {(one.mutant.guard, one.mutant.what): one.noticed_by for one in map(run.judge, run.mutants())}
+    judged = {(one.mutant.part, one.mutant.what): one.noticed_by for one in map(run.judge, run.mutants())}
     assert judged["0:promql", "hold: 30s -> 15s"] is None
     assert judged["0:promql", 'query: up{job="cache"} == 0 -> up{job="cache"} > 0'] == "a test"
     assert judged["1:cooldown", "for: 10m -> 20m"] is None
     better = folder.one("expect: [{at: 29s, run: none}, {at: 30s, run: verifying}]").path
     run = MutationRun([better])
-    judged = {(one.mutant.guard, one.mutant.what): one.noticed_by for one in map(run.judge, run.mutants())}
+    judged = {(one.mutant.part, one.mutant.what): one.noticed_by for one in map(run.judge, run.mutants())}
     assert judged["0:promql", "hold: 30s -> 1m"] == "a test"
     assert judged["0:promql", "hold: 30s -> 15s"] == "a test"
+
+
+def test_escalations_come_sooner_later_and_not_at_all() -> None:
+    text = """
+    policy: p
+    escalate:
+      - {after: 0s, to: team}
+      - {after: 30m, to: lead}
+      - {when: run.state == "failed", to: boss}
+    """
+    found = [(mutant.part, mutant.what) for mutant in mutants_of(read_yaml("p.yaml", text))]
+    assert found == [
+        ("escalate 0:team", "removed"),
+        ("escalate 0:team", "after: 0s -> 1m"),
+        ("escalate 1:lead", "removed"),
+        ("escalate 1:lead", "after: 30m -> 15m"),
+        ("escalate 1:lead", "after: 30m -> 1h"),
+        ("escalate 2:boss", "removed"),
+    ]
+
+
+@pytest.mark.parametrize(("target", "mutants"), [("one", 0), ("'{{ labels.service }}'", 1)])
+def test_a_policy_with_one_target_has_no_other_scope(target: str, mutants: int) -> None:
+    text = f"policy: p\ntarget: {target}\nguards: [cooldown: {{for: 15m}}]"
+    found = [mutant for mutant in mutants_of(read_yaml("p.yaml", text)) if "scope" in mutant.what]
+    assert len(found) == mutants
 
 
 def test_nothing_is_said_of_mutants_while_tests_fail(folder: Folder) -> None:

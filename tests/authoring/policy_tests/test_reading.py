@@ -37,7 +37,6 @@ ONE = HEAD + "  - name: one\n    expect: [{at: 0s}]\n"
             "firing",
         ),
         (ONE + "  - name: one\n    expect: [{at: 0s}]\n", (5, 11), "a second test is called 'one'"),
-        (ONE + "    people: [{at: 0s, by: ana, does: approve}]\n", (5, 5), "no alert fires"),
         (ONE + "    answers: {series: [{series: 'rate(x[5m])', values: 1}]}\n", (5, 33), "is not a series"),
         (ONE + "    answers: {series: [{series: 'x{a!=\"b\"}', values: 1}]}\n", (5, 33), "other than ="),
         (ONE + "    answers: {series: [{series: x, values: {0s: a}}]}\n", (5, 49), "number"),
