@@ -97,17 +97,19 @@ class ServiceProcess:
         pid = self.pid
         if pid is None:
             return
-        if gently:
-            _signal(pid, signal.SIGTERM)
-            if _wait(lambda: self.pid is None, _STOP_WITHIN_SECONDS):
-                return
-        _signal(pid, signal.SIGKILL)
-        _wait(lambda: self.pid is None, _STOP_WITHIN_SECONDS)
+        if not gently or not self._ends_on(signal.SIGTERM, pid):
+            self._ends_on(signal.SIGKILL, pid)
+        if self._child is not None and self._child.pid == pid:
+            self._child.wait(_STOP_WITHIN_SECONDS)
 
     def restart(self) -> int:
         """Stop it if it runs, and start it; return its new pid."""
         self.stop()
         return self.start()
+
+    def _ends_on(self, number: signal.Signals, pid: int) -> bool:
+        _signal(pid, number)
+        return _wait(lambda: self.pid is None, _STOP_WITHIN_SECONDS)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

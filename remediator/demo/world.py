@@ -108,7 +108,7 @@ class World:
             _write(
                 self.folder / "policies" / path.name, copy, f"{path.name}, times divided by {self._factor}"
             )
-        _write(self.config, self._receiver_config(), "demo/remediator.yaml of this day")
+        _write(self.config, self.receiver_config(), "demo/remediator.yaml of this day")
         make_backup(self.folder)
         token_file = self.folder / "webhook.token"
         token_file.touch(mode=0o600)
@@ -136,7 +136,7 @@ class World:
         for name, service in self.services.items():
             service.set_up(getattr(self.ports, name), os.getpid())
             service.start()
-        self._start_agent()
+        self.start_agent()
         if self.binaries is not None:
             self._start_alertmanager(self.binaries)
             self._start_prometheus(self.binaries)
@@ -170,7 +170,8 @@ class World:
     def _webhook(self) -> str:
         return f"{self.url(self.ports.receiver)}/webhook/alertmanager"
 
-    def _receiver_config(self) -> dict[str, Any]:
+    def receiver_config(self) -> dict[str, Any]:
+        """Return demo/remediator.yaml with this day's addresses and tokens."""
         config: dict[str, Any] = read_yaml_file(shipped("demo/remediator.yaml")).data
         config["server"] = {**config["server"], "port": self.ports.receiver}
         config["store"] = {"sqlite": str(self.folder / "remediator.db")}
@@ -199,10 +200,9 @@ class World:
             token["sha256"] = hashlib.sha256(texts[token["name"]].encode()).hexdigest()
         return config
 
-    def _start_agent(self) -> None:
-        recovery_seconds = _RECOVERY_SECONDS / self._factor
-        env = {
-            **self._env,
+    def agent_env(self) -> dict[str, str]:
+        """Return the agent's settings, times divided."""
+        return {
             "ADMIN_TOKEN": self.tokens.agent_admin,
             "PMS_TYPE": "qloapps",
             "PMS_TIMEOUT": "2",
@@ -210,10 +210,14 @@ class World:
             "DATABASE_URL": self.url(self.ports.database),
             "DATABASE_BACKUP_URL": self.url(self.ports.database_backup),
             "REDIS_URL": self.url(self.ports.redis),
-            "PMS_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": str(recovery_seconds),
+            "PMS_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": str(_RECOVERY_SECONDS / self._factor),
             "RATE_LIMIT_WINDOW_SECONDS": str(60.0 / self._factor),
             "TRAFFIC_PER_SECOND": "10",
         }
+
+    def start_agent(self) -> None:
+        """Start the agent and wait until it is ready."""
+        env = {**self._env, **self.agent_env()}
         argv = ["--port", str(self.ports.agent), "--pms-url", self.url(self.ports.pms)]
         self._start_module("agent", "remediator.demo.hotel", argv, env, self.ports.agent, "/health/ready")
 

@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,16 +139,21 @@ class ComposeStack:
 
 @contextmanager
 def compose_stack(
-    engine: Engine, folder: Path, places: Mapping[str, Place], env: Mapping[str, str]
+    engine: Engine,
+    folder: Path,
+    places: Mapping[str, Place],
+    env: Mapping[str, str],
+    change: Callable[[dict[str, Any]], None] = lambda _services: None,
 ) -> Iterator[ComposeStack]:
     """Adapt the file for this engine, and take down whatever was started of it.
 
-    `env` is what .env would hold.
+    `env` is what .env would hold; `change` may change the file's services first.
     """
     done = compose_config(folder, {**wanted_env(folder), **env})
     assert done.returncode == 0, done.stderr
     config = yaml.safe_load(done.stdout)
     services = config["services"]
+    change(services)
     secrets = {name: one["file"] for name, one in config.get("secrets", {}).items()}
     adapted = {
         name: _adapted(name, service, places, folder, secrets)
@@ -191,7 +196,9 @@ def _adapted(
             "PYTHONPATH": str(PROJECT),
         }
         if "healthcheck" in service:
-            service["healthcheck"]["test"][1] = sys.executable
+            _, _, *rest = service["healthcheck"]["test"]
+            own = [re.sub(r"http://127\.0\.0\.1:\d+", places[name].url, text) for text in rest]
+            service["healthcheck"]["test"] = ["CMD", sys.executable, *own]
     else:
         entrypoint = [_PROGRAMS[name]]
         service["command"] += [f"--web.listen-address={places[name].address}", *_MORE.get(name, ())]
@@ -224,7 +231,7 @@ def _placed(value: Any, name: str, places: Mapping[str, Place]) -> Any:
         return value
     for other, place in places.items():
         value = re.sub(rf"http://{other}:\d+", place.url, value)
-    return re.sub(r"http://127\.0\.0\.1:\d+", places[name].url, value)
+    return value
 
 
 def _mounted(volume: str, folder: Path) -> str:
