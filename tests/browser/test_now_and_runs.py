@@ -70,6 +70,16 @@ async def test_an_alert_arrives_is_approved_and_is_seen_to_succeed(visitor: Visi
         await screenshot(page, "runs")
 
 
+async def test_a_list_takes_in_new_runs(visitor: Visitor, tmp_path: Path) -> None:
+    async with site(tmp_path, ASKS) as serving:
+        page = await visitor.log_in(serving, "vera")
+        await page.goto("/runs")
+        await expect(page.locator("#found")).to_contain_text("There has been no run yet")
+        await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+        await fire(serving)
+        await expect(page.locator("#found")).to_contain_text("pms-restart")
+
+
 async def test_a_run_changes_on_an_open_page(visitor: Visitor, tmp_path: Path) -> None:
     async with site(tmp_path, ASKS) as serving:
         await fire(serving)

@@ -9,7 +9,10 @@ from aiohttp import web
 from markupsafe import Markup
 
 from remediator.reports.writer import NoSuchRunError
+from remediator.runs.audit import AuditRow
+from remediator.runs.records import Run
 from remediator.runs.states import RunState
+from remediator.store.base import Reads
 from remediator.web.keys import ACTOR, SERVICES
 from remediator.web.pages.frame import render
 from remediator.web.pages.live import live_after
@@ -38,12 +41,17 @@ async def list_runs(request: web.Request) -> web.StreamResponse:
     """Show runs, newest first."""
     query = read_query(request, RunsQuery, form=True)
     services = request.app[SERVICES]
-    found = await services.store.read(lambda reads: find_runs(reads, query))
+
+    def read(reads: Reads) -> tuple[list[Run], AuditRow | None]:
+        return find_runs(reads, query), reads.audit_head()
+
+    found, head = await services.store.read(read)
     shown, cursor = cut_page(found, query, [run.id for run in found])
     asked = {name: value for name, value in request.query.items() if value and name != "cursor"}
     return await render(
         request,
         "runs.html",
+        live=live_after(head.sequence if head is not None else 0),
         runs=shown,
         query=query,
         states=list(RunState),
