@@ -83,7 +83,7 @@ def _still_changed(incident: Incident) -> Iterator[str]:
     for lease in incident.leases:
         if lease.state in (LeaseState.OPEN, LeaseState.OVERDUE):
             yield f"See that {lease.resource} {lease.attribute} goes back; its lease is {lease.state}"
-    if incident.leases:
+    if any(not lease.ends_with_run for lease in incident.leases):
         yield "Reconcile what was done while temporary changes stood"
 
 

@@ -152,6 +152,8 @@ def _changes(incident: Incident) -> str:
         for lease in incident.leases
     ]
     table = _table(("resource", "attribute", "was → became", "from", "until", "for", "state"), rows)
+    if all(lease.ends_with_run for lease in incident.leases):
+        return f"## Temporary changes\n\n{table}"
     note = (
         "What users did in these periods (bookings that a mock took, requests that a limit refused) was done "
         "under changed conditions: reconcile it."

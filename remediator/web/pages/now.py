@@ -11,6 +11,7 @@ from aiohttp import web
 from remediator.engine.actors import Actor
 from remediator.engine.approvals import refusal_of
 from remediator.runs.episodes import Admission, Episode
+from remediator.runs.news import Channel
 from remediator.runs.records import ApprovalRequest, Hold, Lease, Run, Vote
 from remediator.runs.states import RunState
 from remediator.store.base import Filter, Reads
@@ -57,6 +58,8 @@ class Situation:
     busy: Sequence[Run]
     holds: Sequence[Hold]
     leases: Sequence[Lease]
+    unheard: Sequence[Channel]
+    """Channels that did not take what was sent last."""
     ended: Sequence[Run]
     head: int
 
@@ -91,6 +94,7 @@ def look(reads: Reads, now: datetime, actor: Actor) -> Situation:
         busy=_runs(reads, _BUSY),
         holds=reads.active_holds(now),
         leases=reads.select(Lease, Filter(one_of={"state": STANDING}, limit=_MOST)),
+        unheard=[one for one in reads.select(Channel, Filter(limit=_MOST)) if one.failures],
         ended=_runs(reads, _ENDED, _MOST_ENDED),
         head=head.sequence if head is not None else 0,
     )
