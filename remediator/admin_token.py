@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from remediator.private_file import write_private
 from remediator.settings import Role, Settings, Token
 
 
@@ -24,7 +24,7 @@ def with_admin_token(settings: Settings, tell: Callable[[str], None]) -> Setting
     else:
         token = secrets.token_urlsafe(32)
         digest = hashlib.sha256(token.encode()).hexdigest()
-        _write_private(path, digest)
+        write_private(path, digest)
         tell(
             f"No tokens are configured. A token with all roles was made; it is shown only now:\n\n"
             f"    {token}\n\n"
@@ -37,10 +37,3 @@ def with_admin_token(settings: Settings, tell: Callable[[str], None]) -> Setting
 def digest_path(settings: Settings) -> Path:
     """Return where the digest of the generated token is kept."""
     return settings.store.sqlite.parent / "admin-token.sha256"
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text + "\n")

@@ -32,6 +32,7 @@ from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_document, load_policies
 from remediator.reports.writer import Reports
 from remediator.secret_refs import Redactor
+from remediator.session_key import session_key
 from remediator.settings import Settings
 from remediator.shipped import policy_folder
 from remediator.store.base import Filter, Order
@@ -204,4 +205,5 @@ def _services(
         readiness=readiness,
         metrics=metrics,
         registry=registry,
+        session_key=session_key(settings),
     )

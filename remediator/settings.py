@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from remediator.durations import Duration
 from remediator.secret_refs import SecretRef
+from remediator.settings_access import Login, ProxyLogin, Tls
 from remediator.settings_checks import SharedCheck
 from remediator.settings_docker import Docker
 from remediator.settings_fly import Fly
@@ -79,6 +80,9 @@ class Server(Section):
     drain_timeout: Duration = Field(
         default=timedelta(seconds=20), description="On SIGTERM, for steps under way."
     )
+    login: Login = Field(default=Login(), description="Sessions, and wrong tokens.")
+    proxy_login: ProxyLogin | None = Field(default=None, description="Login by a proxy's word.")
+    tls: Tls | None = Field(default=None, description="TLS; plain HTTP when left out.")
 
 
 class StoreSettings(Section):
@@ -180,7 +184,11 @@ class Token(Section):
     """An API token by its digest (`remediator token new` prints both)."""
 
     name: EntryName = Field(description="Whose it is; the audit log goes by it.")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="The token's digest, in hex.")
+    sha256: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="The token's digest, in hex; left out for who comes by proxy or certificate.",
+    )
     roles: tuple[Role, ...] = Field(description="What it may do.")
     groups: tuple[EntryName, ...] = Field(default=(), description="For a policy's `approval: {from}`.")
 

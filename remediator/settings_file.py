@@ -13,7 +13,7 @@ from pydantic_settings import PydanticBaseSettingsSource, SettingsError
 from remediator.errors import ConfigError, Problem
 from remediator.labels import SCHEDULE_SOURCE
 from remediator.secret_refs import is_secret_ref
-from remediator.settings import Settings
+from remediator.settings import Role, Settings
 from remediator.validation_problems import problems_from_validation, suggestion
 from remediator.yaml_source import NodePath, YamlSource, read_yaml, read_yaml_file
 
@@ -21,6 +21,9 @@ _ENVIRONMENT = "environment"
 # Keys that hold paths; * is every entry of a mapping.
 _PATHS = (
     ("store", "sqlite"),
+    ("server", "tls", "certificate"),
+    ("server", "tls", "key"),
+    ("server", "tls", "client_ca"),
     ("policies",),
     ("compose", "file"),
     ("files", "*", "path"),
@@ -171,3 +174,23 @@ def _references(source: YamlSource, settings: Settings) -> Iterator[Problem]:
             fix = "give each token its own name; approvals and the audit log go by it"
             yield source.problem(("tokens", at, "name"), f"a second token is called {token.name!r}", fix)
         seen.add(token.name)
+    yield from _logins(source, settings)
+
+
+
+def _logins(source: YamlSource, settings: Settings) -> Iterator[Problem]:
+    """Check that whoever a proxy or a certificate vouches for is known, and as what."""
+    known = {token.name: token for token in settings.tokens}
+    proxy, tls = settings.server.proxy_login, settings.server.tls
+    users = proxy.users if proxy else {}
+    clients = tls.clients if tls else {}
+    for section, named in (("proxy_login", users), ("tls", clients)):
+        key = "users" if section == "proxy_login" else "clients"
+        for name, token in named.items():
+            path = ("server", section, key, name)
+            if token not in known:
+                fix = suggestion(token, tuple(known), "tokens")
+                yield source.problem(path, f"nobody is called {token!r} under tokens", fix)
+            elif section == "tls" and Role.WEBHOOK not in known[token].roles:
+                what = f"{token!r} does not have the role webhook, which certificates are for"
+                yield source.problem(path, what, "name another token, or give it the role")

@@ -8,12 +8,22 @@ from importlib.metadata import version
 from aiohttp import hdrs, web
 
 from remediator.settings import Role
+from remediator.web.access import Access
 from remediator.web.api_description import describe
-from remediator.web.auth import Authenticator, same_origin, secured
+from remediator.web.auth import secured
 from remediator.web.connections import Connections
+from remediator.web.csrf import same_origin
 from remediator.web.event_feed import EventFeed
 from remediator.web.event_streams import EventStreams
-from remediator.web.keys import API_DESCRIPTION, BODY_BUDGET, CONNECTIONS, EVENT_FEED, EVENT_STREAMS, SERVICES
+from remediator.web.keys import (
+    ACCESS,
+    API_DESCRIPTION,
+    BODY_BUDGET,
+    CONNECTIONS,
+    EVENT_FEED,
+    EVENT_STREAMS,
+    SERVICES,
+)
 from remediator.web.openapi import openapi_document
 from remediator.web.pages.frame import as_page, set_up_pages
 from remediator.web.parting import parting
@@ -39,22 +49,24 @@ def build_app(services: Services) -> web.Application:
         header_timeout=server.header_timeout,
         write_timeout=server.body_timeout,
     )
+    app[ACCESS] = Access(services)
     app[API_DESCRIPTION] = describe(openapi_document(ROUTES, version=version("remediator")))
     app[EVENT_FEED] = EventFeed(services.store)
     app[EVENT_STREAMS] = EventStreams()
     set_up_pages(app)
+    app.on_startup.append(_learn_ended_sessions)
     app.on_shutdown.append(_end_streams)
+    app.on_cleanup.append(_write_failed_logins)
     app.on_response_prepare.append(_name_no_versions)
-    authenticator = Authenticator(services.settings.tokens)
     for route in ROUTES:
-        _add(app, route, authenticator)
+        _add(app, route)
     return app
 
 
-def _add(app: web.Application, route: Route, authenticator: Authenticator) -> None:
+def _add(app: web.Application, route: Route) -> None:
     handler = route.handler
     if route.role is not None:
-        handler = secured(handler, route.role, authenticator)
+        handler = secured(handler, route.role, page=route.page)
     if route.role is Role.WEBHOOK:
         handler = measured(handler)
     if route.page:
@@ -69,6 +81,14 @@ def _connection_limit() -> int:
     # The other half of the file descriptors is for the store, subprocesses and outgoing calls.
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MOST_CONNECTIONS if descriptors < 0 else min(_MOST_CONNECTIONS, descriptors // 2)
+
+
+async def _learn_ended_sessions(app: web.Application) -> None:
+    await app[ACCESS].sessions.load(app[SERVICES].store)
+
+
+async def _write_failed_logins(app: web.Application) -> None:
+    await app[ACCESS].failures.close()
 
 
 async def _end_streams(app: web.Application) -> None:

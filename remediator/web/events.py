@@ -16,7 +16,8 @@ from pydantic import Field
 from remediator.runs.audit import AuditAction, AuditRow
 from remediator.store.base import StoreUnavailableError
 from remediator.web.event_feed import EventFeed
-from remediator.web.keys import ACTOR, EVENT_FEED, EVENT_STREAMS, SERVICES
+from remediator.web.event_streams import OpenStream
+from remediator.web.keys import ACCESS, EVENT_FEED, EVENT_STREAMS, LOGIN, SERVICES
 from remediator.web.paging import Query, RecordId, Text, read_query
 from remediator.web.problems import ProblemError
 from remediator.web.schemas import Output
@@ -78,12 +79,12 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
     """Stream events as they are committed, after those that were missed since the last one known."""
     query = read_query(request, EventsQuery)
     feed = request.app[EVENT_FEED]
-    with request.app[EVENT_STREAMS].opened(request[ACTOR].name):
+    with request.app[EVENT_STREAMS].opened(request[LOGIN]) as opened:
         head = await feed.head()
         known = _known(request, query)
         # A sequence that is not there yet was given by another database.
         after = head if known is None else min(known, head)
-        return await _stream(request, query, feed, head=head, after=after)
+        return await _stream(request, opened, query, feed, head=head, after=after)
 
 
 def _known(request: web.Request, query: EventsQuery) -> int | None:
@@ -96,7 +97,7 @@ def _known(request: web.Request, query: EventsQuery) -> int | None:
 
 
 async def _stream(
-    request: web.Request, query: EventsQuery, feed: EventFeed, *, head: int, after: int
+    request: web.Request, opened: OpenStream, query: EventsQuery, feed: EventFeed, *, head: int, after: int
 ) -> web.StreamResponse:
     # Whoever takes longer over one event is cut off, and comes back with the last id that it has.
     patience = request.app[SERVICES].settings.server.body_timeout
@@ -106,11 +107,15 @@ async def _stream(
         send_timeout=patience.total_seconds(),
         headers={"X-Content-Type-Options": "nosniff"},
     ) as response:
-        sending = asyncio.create_task(_send(response, query, feed, head=head, after=after))
+        tasks = (
+            asyncio.create_task(_send(response, query, feed, head=head, after=after)),
+            asyncio.create_task(_watch(request, response, opened)),
+        )
         await response.wait()
-        sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await sending
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
     return response
 
 
@@ -125,6 +130,15 @@ async def _send(
             for row in rows:
                 if query.shows(row):
                     await response.send(_data(row), id=str(row.sequence), event=row.action)
+    response.stop_streaming()
+
+
+async def _watch(request: web.Request, response: EventSourceResponse, opened: OpenStream) -> None:
+    """End a stream with the login that it was opened with."""
+    session = opened.login.session
+    left = request.app[ACCESS].sessions.left(session).total_seconds() if session is not None else None
+    with suppress(TimeoutError):
+        await asyncio.wait_for(opened.ended.wait(), left)
     response.stop_streaming()
 
 

@@ -19,7 +19,12 @@ JSON_LINES = "application/jsonl"
 EVENT_STREAM = "text/event-stream"
 
 # Whatever takes a token also asks the store.
-_FOR_THE_GUARDED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE}
+_FOR_THE_GUARDED = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+}
 _FOR_BODIES = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_TIMEOUT,

@@ -27,6 +27,7 @@ from remediator.web import (
     webhook,
 )
 from remediator.web import operations as api
+from remediator.web.auth import LOGIN_PAGE
 from remediator.web.delivery import DeliveryInput, TakenIn
 from remediator.web.inputs import (
     AcknowledgeInput,
@@ -38,7 +39,7 @@ from remediator.web.inputs import (
     VoteInput,
 )
 from remediator.web.operations import Operation
-from remediator.web.pages import commands
+from remediator.web.pages import commands, login
 from remediator.web.pages import policies as policy_pages
 from remediator.web.pages import runs as run_pages
 from remediator.web.pages.audit import show_audit, show_audit_row
@@ -112,6 +113,9 @@ ROUTES = (
         None,
         Operation(answer=ReadyOutput, other_answers={HTTPStatus.SERVICE_UNAVAILABLE: ReadyOutput}),
     ),
+    Route(GET, LOGIN_PAGE, login.show_login, None, page=True),
+    Route(POST, LOGIN_PAGE, login.log_in, None, page=True),
+    Route(POST, "/logout", login.log_out, None, page=True),
     Route(GET, "/metrics", metrics.show_metrics, None, Operation(media_type=api.TEXT)),
     Route(GET, "/api/openapi.json", api_docs.show_openapi, Role.VIEWER),
     Route(GET, "/api/docs", api_docs.show_docs, Role.VIEWER),

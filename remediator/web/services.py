@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
@@ -161,3 +161,4 @@ class Services:
     readiness: Readiness
     metrics: Metrics
     registry: CollectorRegistry
+    session_key: bytes = field(repr=False)

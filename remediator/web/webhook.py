@@ -32,6 +32,7 @@ _TAKEN_IN = TakenIn().model_dump_json().encode()
 _RESULTS = {
     HTTPStatus.UNAUTHORIZED: DeliveryResult.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN: DeliveryResult.UNAUTHORIZED,
+    HTTPStatus.TOO_MANY_REQUESTS: DeliveryResult.UNAUTHORIZED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: DeliveryResult.TOO_LARGE,
     HTTPStatus.SERVICE_UNAVAILABLE: DeliveryResult.UNAVAILABLE,
 }

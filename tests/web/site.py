@@ -162,6 +162,7 @@ async def site(
         readiness=Readiness(),
         metrics=metrics,
         registry=registry,
+        session_key=b"for signing sessions, in tests only",
     )
     services = replace(services, **(stand_ins or {}))
     server = WebServer(services)

@@ -12,7 +12,8 @@ from jinja2 import PackageLoader, StrictUndefined
 
 from remediator.engine.actors import Actor
 from remediator.settings import Role
-from remediator.web.keys import ACTOR, SERVICES
+from remediator.web.csrf import form_token
+from remediator.web.keys import ACTOR, LOGIN, SERVICES
 from remediator.web.pages.showing import FILTERS
 from remediator.web.pages.static import static_url
 from remediator.web.problems import ProblemError, answered
@@ -53,7 +54,8 @@ async def render(
         "actor": actor,
         "roles": sorted(actor.roles) if actor else [],
         "may": _may(actor),
-        "form_token": "",
+        "form_token": form_token(request),
+        "in_session": LOGIN in request and request[LOGIN].session is not None,
         "path": request.path,
         "now": request.app[SERVICES].clock.now(),
         **context,
