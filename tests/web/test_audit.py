@@ -56,7 +56,7 @@ async def page(served: Site, path: str, *, who: str = "vera", status: HTTPStatus
 
 
 def shown(html: str) -> list[int]:
-    return [int(number) for number in re.findall(r'<td><a href="/audit/(\d+)"', html)]
+    return [int(number) for number in re.findall(r'<td data-label="Row"><a href="/audit/(\d+)"', html)]
 
 
 FILTERS = [
