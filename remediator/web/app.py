@@ -25,7 +25,7 @@ from remediator.web.keys import (
     SERVICES,
 )
 from remediator.web.openapi import openapi_document
-from remediator.web.pages.frame import as_page, set_up_pages
+from remediator.web.pages.frame import as_page, nothing_here, set_up_pages
 from remediator.web.parting import parting
 from remediator.web.problems import problems
 from remediator.web.request_body import BodyBudget, expect_later
@@ -41,7 +41,7 @@ _MOST_CONNECTIONS = 4096
 def build_app(services: Services) -> web.Application:
     """Return the application; the server that serves it guards its connections."""
     server = services.settings.server
-    app = web.Application(middlewares=[parting, problems, same_origin])
+    app = web.Application(middlewares=[parting, problems, nothing_here, same_origin])
     app[SERVICES] = services
     app[BODY_BUDGET] = BodyBudget(_BODIES_AT_ONCE * server.body_limit)
     app[CONNECTIONS] = Connections(

@@ -12,7 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.real.require import require
-from tests.web.site import Site, bearer
+from tests.web.site import Site, token_of
 
 # CI keeps it; it is not part of the sources.
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -50,9 +50,16 @@ class Visitor:
 
     async def log_in(self, site: Site, who: str = "root", **device: Any) -> Page:
         """Return a page on which somebody is logged in."""
-        context = await self.browser.new_context(
-            base_url=site.server.url, extra_http_headers=bearer(who), locale="en-GB", **(device or DESK)
-        )
+        page = await self.come(site, **device)
+        await page.goto("/login")
+        await page.get_by_label("Token").fill(token_of(who))
+        await page.get_by_role("button", name="Log in").click()
+        await page.wait_for_url(site.server.url + "/")
+        return page
+
+    async def come(self, site: Site, **device: Any) -> Page:
+        """Return the page of somebody who is not known yet."""
+        context = await self.browser.new_context(base_url=site.server.url, locale="en-GB", **(device or DESK))
         self.contexts.append(context)
         context.set_default_timeout(15_000)
         page = await context.new_page()

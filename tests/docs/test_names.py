@@ -64,11 +64,21 @@ def test_every_metric_named_exists_and_every_metric_is_named() -> None:
 
 
 def test_every_endpoint_named_exists_and_every_endpoint_is_named() -> None:
-    named = set(re.findall(rf"\b({_METHODS}) (/(?:api|webhook|health|metrics)[^\s`|\"]*)", text()))
+    named = set(re.findall(rf"\b({_METHODS}) (/(?:api|webhook|health|metrics|slack)[^\s`|\"]*)", text()))
     known = routes()
     assert named <= known
     # A slash at the end is only forgiven.
     assert {(method, path) for method, path in known if not path.endswith("/")} <= named
+
+
+def test_every_page_is_named() -> None:
+    named = set(re.findall(r"`(/[^`]*)`", (PROJECT / "docs" / "pages.md").read_text()))
+    pages = {
+        re.sub(r"\{(\w+):[^/]*\}", r"{\1}", route.path)
+        for route in ROUTES
+        if route.page and route.method == "GET" and not route.path.endswith("/plot")
+    }
+    assert pages <= named
 
 
 def test_every_command_named_exists_and_every_command_is_named() -> None:

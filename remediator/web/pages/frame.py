@@ -74,6 +74,19 @@ def as_page(handler: RequestHandler) -> RequestHandler:
     return show
 
 
+@web.middleware
+async def nothing_here(request: web.Request, handler: RequestHandler) -> web.StreamResponse:
+    """Tell a person at a browser as a page that an address leads nowhere; programs are told as ever."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        if "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
+            raise
+        return await show_problem(
+            request, ProblemError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+        )
+
+
 async def show_problem(request: web.Request, problem: ProblemError) -> web.Response:
     """Render a fault: what is wrong, and a way back."""
     response = await render(

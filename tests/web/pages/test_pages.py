@@ -34,6 +34,19 @@ async def test_every_page_lets_nothing_in(served: Site) -> None:
         assert b"<script>" not in reply.body
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/runs/x", "/api/v1/nothing"])
+async def test_an_address_that_leads_nowhere_is_a_page_for_browsers_only(served: Site, path: str) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    shown = await served.ask("GET", path, who=None, headers=browser)
+    assert (shown.status, shown.headers["Content-Type"]) == (
+        HTTPStatus.NOT_FOUND,
+        "text/html; charset=utf-8",
+    )
+    assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
+    told = await served.ask("GET", path, headers={"Accept": "*/*"})
+    assert (told.status, told.json["title"]) == (HTTPStatus.NOT_FOUND, "Not Found")
+
+
 @pytest.mark.parametrize("name", STATIC_FILES)
 async def test_styles_and_scripts_are_kept_until_they_change(served: Site, name: str) -> None:
     known = await served.ask("GET", static_url(name), who=None)
