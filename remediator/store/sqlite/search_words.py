@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from remediator.plain_text import whole
@@ -55,6 +56,8 @@ def _words(text: str) -> str:
     return " ".join(f'"{word}"' for word in words) or '""'
 
 
+# A pure function, and most rows name the same few values.
+@lru_cache(maxsize=4096, typed=True)
 def _key(name: str, value: Any) -> str:
     """Return one word for one value, whatever characters that is made of."""
     given = whole(f"{name}={value}").encode()
