@@ -29,6 +29,7 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     location / {{ return 200 "ok"; }}
+    location = /page {{ alias {folder}/page; }}  # `return` comes before limits
   }}
 }}
 """
@@ -66,6 +67,7 @@ def nginx(folder: Path) -> Iterator[RealNginx]:
     binary = "/usr/sbin/nginx" if Path("/usr/sbin/nginx").exists() else require("nginx")
     port = free_port()
     (folder / "conf.d").mkdir(parents=True)
+    (folder / "page").write_text("a page")
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_CONF.format(folder=folder, port=port, user=user))
     argv = (binary, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;")
