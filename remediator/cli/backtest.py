@@ -5,15 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from remediator.authoring.backtest.arrivals import Recording
 from remediator.authoring.backtest.assumptions import Assumptions
@@ -21,15 +19,18 @@ from remediator.authoring.backtest.backtest import Plan, backtest, of_audit
 from remediator.authoring.backtest.from_audit import AuditRecording
 from remediator.authoring.backtest.from_file import FileRecording, Span
 from remediator.authoring.backtest.from_prometheus import PrometheusRecording
+from remediator.authoring.backtest.page import page
 from remediator.authoring.backtest.prometheus_past import AsksPrometheus, PrometheusPast, asking
 from remediator.authoring.backtest.replay import Period
 from remediator.cli.backtest_tables import print_report
 from remediator.cli.options import Config, JsonOutput
-from remediator.cli.output import console, fail
+from remediator.cli.output import complain, fail
+from remediator.cli.progress import progress
 from remediator.cli.workspace import Workspace, open_workspace
 from remediator.durations import parse_duration
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_policies
+from remediator.reports.plots import can_plot
 from remediator.settings import Mode
 from remediator.store.sqlite.recordings import recordings
 
@@ -82,10 +83,17 @@ def backtest_policies(
         Path | None,
         typer.Option("--db", help="With --from audit, the database; by default the configuration's."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the report there as a page, with pictures.")
+    ] = None,
     config: Config = None,
     as_json: JsonOutput = False,
 ) -> None:
     """Replay recorded alerts through policies in virtual time. Asks nothing that acts, changes nothing."""
+    if html is not None and not html.absolute().parent.is_dir():
+        fail(
+            f"--html {html}: there is no folder {html.absolute().parent}"
+        )  # told before the replay, not after it
     workspace = open_workspace(config)
     end = _time("--until", until) if until else None
     span = Span(_since(since, end or workspace.now) if since else None, end)
@@ -110,9 +118,11 @@ def backtest_policies(
         plan, recording = _open(plan, source, reading, workspace.now, stack)
         if past is not None and not without_prometheus:
             plan = replace(plan, past=PrometheusPast(past, reading.step))
-        tell = stack.enter_context(_progress())
+        tell = stack.enter_context(progress("backtest"))
         _collect_less()
         report = backtest(plan, recording, tell)
+    if html is not None:
+        _write_page(html, report)
     if as_json:
         sys.stdout.write(json.dumps(report, indent=2) + "\n")
     else:
@@ -147,6 +157,15 @@ def _open(
     return replace(plan, period=Period(until=until)), alerts
 
 
+def _write_page(path: Path, report: dict[str, Any]) -> None:
+    if not can_plot():
+        complain("The page has no pictures: they need matplotlib; pip install 'remediator[plots]'")
+    try:
+        path.write_text(page(report), encoding="utf-8")
+    except OSError as error:
+        fail(f"--html {path}: {error.strerror}")
+
+
 def _prometheus(
     workspace: Workspace, source: str, stack: ExitStack, *, without: bool
 ) -> AsksPrometheus | None:
@@ -167,24 +186,6 @@ def _collect_less() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[float | None], None]]:
-    """Show a bar on stderr, if that is a terminal."""
-    out = console(stderr=True)
-    if not out.is_terminal:
-        yield lambda _share: None
-        return
-    columns = (
-        TextColumn("backtest"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("backtest", total=1.0)
-        yield lambda share: bar.update(task, completed=share or 0.0)
 
 
 def _since(text: str, until: datetime) -> datetime:

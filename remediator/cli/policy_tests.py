@@ -17,6 +17,7 @@ from remediator.authoring.policy_tests.running import Result, run_tests
 from remediator.authoring.policy_tests.staging import Stages
 from remediator.cli.options import Config, JsonOutput, config_path
 from remediator.cli.output import ExitCode, console, fail, print_json, print_table, say
+from remediator.cli.progress import progress
 from remediator.errors import ConfigError, Problem
 from remediator.jobs.scheduler import CronCalendar
 from remediator.plain_text import one_line
@@ -105,12 +106,16 @@ def _run(
     results: list[Result] = []
     policies: dict[str, LoadedPolicy] = {}
     seen = Seen()
-    for file in files:
-        stages = Stages(file, config=config, fallback=config_path(None), calendar=CronCalendar())
-        for result in run_tests(file, stages, [at for at, _ in selected(file, name)]):
-            results.append(result)
-            seen += result.seen
-        policies.update(stages.policies)
+    places = {file.path: [at for at, _ in selected(file, name)] for file in files}
+    number = sum(map(len, places.values()))
+    with progress("policy tests") as tell:
+        for file in files:
+            stages = Stages(file, config=config, fallback=config_path(None), calendar=CronCalendar())
+            for result in run_tests(file, stages, places[file.path]):
+                results.append(result)
+                seen += result.seen
+                tell(len(results) / number)
+            policies.update(stages.policies)
     return results, coverage_of(policies.values(), seen)
 
 
