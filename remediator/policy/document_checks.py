@@ -13,7 +13,7 @@ from remediator.policy.query_checks import check_condition
 from remediator.policy.telling import DECISION_ENTRIES, RUN_ENTRIES, Escalation
 from remediator.policy.uses import CheckedUse, check_use
 from remediator.policy.verify_checks import check_one
-from remediator.settings import Role
+from remediator.settings import Mode, Role
 from remediator.yaml_source import NodePath
 
 _NOTHING_YET = Known()
@@ -166,6 +166,18 @@ def _check_news(checking: Checking, policy: Policy) -> None:
         if not getattr(policy, key):
             fix = f"add {key}:, which reports and escalations show"
             checking.warning(("policy",), f"has no {key}", fix, at_key=True)
+    if policy.mode is Mode.ENFORCE and not (policy.notify or policy.escalate or _tells(checking, policy)):
+        what = "has neither notify nor escalate: nobody hears of what it does, or when it can't go on"
+        checking.warning(("policy",), what, "add one of them, or say mode: shadow", at_key=True)
+
+
+def _tells(checking: Checking, policy: Policy) -> bool:
+    """Tell whether every option has a step that tells people itself."""
+    actions = checking.catalog.actions
+    return all(
+        any(step.uses in actions and actions[step.uses].tells for step in option.steps)
+        for option in policy.options
+    )
 
 
 def _check_schedule(checking: Checking, policy: Policy) -> None:

@@ -165,6 +165,44 @@ def test_warnings_do_not_refuse(old: str, new: str, expected: str) -> None:
     assert expected in str(problem)
 
 
+UNHEARD = """\
+policy: unheard
+owner: somebody
+runbook_url: docs/runbooks/x.md
+match: ['alertname = "A"']
+target: t
+options:
+  - name: act
+    steps: [{uses: docker.restart, with: {container: mysql}}]
+    verify: {promql: up == 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ("", True),
+        ("mode: enforce\n", True),
+        ("mode: shadow\n", False),
+        ("mode: off\n", False),
+        ("notify: {channel: incidents}\n", False),
+        ("escalate: [{after: 15m, to: pms-lead}]\n", False),
+        ("report: {on: [terminal]}\n", True),
+    ],
+)
+def test_somebody_hears_of_what_is_done(more: str, warned: bool) -> None:
+    policy, problems = load(UNHEARD + more)
+    assert policy is not None
+    expected = "has neither notify nor escalate"
+    assert [problem.what.startswith(expected) for problem in problems] == [True] * warned
+
+
+def test_one_option_that_tells_does_not_speak_for_the_others() -> None:
+    tells = "  - name: tell\n    steps: [{uses: notify.send, with: {channel: incidents, text: look}}]\n"
+    _, problems = load(UNHEARD + tells)
+    assert [problem.what.startswith("has neither notify nor escalate") for problem in problems] == [True]
+
+
 def test_two_facts_of_one_name() -> None:
     _, problems = load(changed("fact: errors", "fact: pms_up"))
     assert "a second fact is called 'pms_up'" in problems[0].what

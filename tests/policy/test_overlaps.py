@@ -20,6 +20,7 @@ options:
   - name: only
     steps: [{{uses: docker.restart, with: {{container: {container}}}}}]
     verify: {{promql: up == 1}}
+notify: {{channel: incidents}}
 """
 
 
