@@ -11,7 +11,13 @@ import typer
 from rich.text import Text
 
 from remediator.authoring.policy_tests.coverage import Coverage, Seen, coverage_of
-from remediator.authoring.policy_tests.reading import ReadFile, find_files, read_tests, selected
+from remediator.authoring.policy_tests.reading import (
+    ReadFile,
+    find_files,
+    read_tests,
+    selected,
+    without_tests,
+)
 from remediator.authoring.policy_tests.reporting import Tone, as_json, as_junit, report
 from remediator.authoring.policy_tests.running import Result, run_tests
 from remediator.authoring.policy_tests.staging import Stages
@@ -56,7 +62,9 @@ def run_policy_tests(
     as_json_: JsonOutput = False,
 ) -> None:
     """Run policies against scripted alerts and answers, in virtual time. Nothing real is asked or done."""
-    files = _read(find_files(paths or [_default_folder(config)]))
+    paths = paths or [_default_folder(config)]
+    files = _read(find_files(paths))
+    missing = without_tests(paths, files) if coverage or require_coverage else []
     results, covered = _run(files, name, config)
     if not results:
         fail("there are no tests to run" if name is None else f"no test's name holds {name!r}")
@@ -64,14 +72,16 @@ def run_policy_tests(
         junit.write_text(as_junit(results), encoding="utf-8")
     short = [one for one in covered if require_coverage is not None and one.share * 100 < require_coverage]
     if as_json_:
-        print_json(as_json(results, covered))
+        print_json(as_json(results, covered) | {"without_tests": [str(path) for path in missing]})
     else:
         _print(results)
-        if coverage or short:
+        if coverage or short or missing:
             _print_coverage(covered)
+        for path in missing:
+            say(f"no test is about {path}", "red" if require_coverage else "yellow")
         for one in short:
             say(f"{one.policy}: {one.share:.0%} of its branches, {require_coverage}% are required", "red")
-    if short or not all(result.ok for result in results):
+    if short or (require_coverage and missing) or not all(result.ok for result in results):
         raise typer.Exit(ExitCode.WRONG)
 
 

@@ -112,3 +112,18 @@ def test_the_example_of_the_docs_passes(
     folder.write(tests.replace('{job="cache"}\', values: {0s: 0, 45s: 1}', '{job="other"}\', values: 1'))
     assert run(["policies", "test"]) == 1
     capfd.readouterr()
+
+
+def test_a_policy_without_tests_is_not_covered(folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder.path / "second.yaml").write_text("policy: second\n")
+    (folder.path / "values.yaml").write_text("no: policy\n")
+    assert run(["policies", "test"]) == 0
+    assert "second" not in capfd.readouterr().out
+    assert run(["policies", "test", "--coverage"]) == 0
+    out = capfd.readouterr().out
+    assert "no test is about policies/second.yaml" in out
+    assert "values.yaml" not in out
+    assert run(["policies", "test", "--require-coverage", "20", "--json"]) == 1
+    assert json.loads(capfd.readouterr().out)["without_tests"] == ["policies/second.yaml"]
+    # Of one file nothing is said of the others.
+    assert run(["policies", "test", "policies/tests/restart-cache.yaml", "--require-coverage", "20"]) == 0

@@ -83,6 +83,20 @@ def _twins(source: YamlSource, document: PolicyTestFile) -> Iterator[Problem]:
         seen.add(test.name)
 
 
+def without_tests(paths: Sequence[Path], files: Sequence[ReadFile]) -> list[Path]:
+    """Return the policies beside the folders among `paths` that none of the files is about."""
+    tested = {file.beside(name).resolve() for file in files for name in file.document.policy_files}
+    beside = [file for path in paths if path.is_dir() for file in sorted(_in_folder(path / os.pardir))]
+    return [
+        Path(os.path.normpath(path)) for path in beside if path.resolve() not in tested and _is_policy(path)
+    ]
+
+
+def _is_policy(path: Path) -> bool:
+    data = read_yaml_file(path).data
+    return isinstance(data, dict) and "policy" in data
+
+
 def selected(file: ReadFile, part_of_name: str | None) -> Iterator[tuple[int, PolicyTest]]:
     """Yield a file's tests with their places: all, or those whose name holds a text."""
     for at, test in enumerate(file.document.tests):
