@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.real.require import require
 from tests.web.site import Site, token_of
@@ -23,6 +23,8 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
 }
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+# For machines with much else to do; a page that is right takes far less.
+_PATIENCE_MS = 20_000
 _GRAVE = ("serious", "critical")
 _ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
@@ -31,6 +33,7 @@ _ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 async def chromium() -> AsyncIterator[Browser]:
     """Start the Chromium that is installed; Playwright's own is not downloaded."""
     path = require("chromium")
+    expect.set_options(timeout=_PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         try:
@@ -61,7 +64,7 @@ class Visitor:
         """Return the page of somebody who is not known yet."""
         context = await self.browser.new_context(base_url=site.server.url, locale="en-GB", **(device or DESK))
         self.contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(_PATIENCE_MS)
         page = await context.new_page()
         page.on("console", lambda said: self._note(said.type, said.text))
         page.on("pageerror", lambda error: self._note("error", str(error)))

@@ -3,7 +3,9 @@
 
 const FEED = "/api/v1/events";
 const AGAIN_MS = 5000;
+// News often come several at once; and a storm of them is not one of fetches.
 const SETTLE_MS = 250;
+const BETWEEN_MS = 1000;
 
 function showTimes(within) {
   for (const element of within.querySelectorAll("time[datetime]:not([data-until])")) {
@@ -90,8 +92,8 @@ class Live {
     this.after = after;
     this.events = events;
     this.light = document.getElementById("connection");
-    this.pending = 0;
     this.busy = false;
+    this.fetchedAt = 0;
     document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.open()));
     window.addEventListener("online", () => this.open());
     window.addEventListener("offline", () => this.say("lost", "offline: what you see may be old"));
@@ -152,8 +154,12 @@ class Live {
   }
 
   later() {
-    clearTimeout(this.pending);
-    this.pending = setTimeout(() => this.fetch(), SETTLE_MS);
+    if (this.pending) return;
+    const wait = Math.max(SETTLE_MS, this.fetchedAt + BETWEEN_MS - Date.now());
+    this.pending = setTimeout(() => {
+      this.pending = undefined;
+      this.fetch();
+    }, wait);
   }
 
   async fetch() {
@@ -167,6 +173,7 @@ class Live {
       this.again();
     } finally {
       this.busy = false;
+      this.fetchedAt = Date.now();
     }
   }
 }
