@@ -21,6 +21,7 @@ from remediator.engine.readiness import Readiness, Unready
 from remediator.errors import RemediatorError
 from remediator.jobs.reload_policies import policies_loaded
 from remediator.jobs.scheduler import Scheduler
+from remediator.renewal import Renewal
 from remediator.runs.audit import AuditAction, AuditEntry
 from remediator.runs.records import HoldScope
 from remediator.secret_refs import Redactor
@@ -61,6 +62,8 @@ async def _serve(settings: Settings, config_path: Path | None, redactor: Redacto
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    renew = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, renew.set)
     async with AsyncExitStack() as stack:
         clock, readiness = SystemClock(), Readiness()
         store = await open_store(settings.store.sqlite, busy_timeout=settings.store.busy_timeout)
@@ -79,7 +82,7 @@ async def _serve(settings: Settings, config_path: Path | None, redactor: Redacto
         await _note_start(server, store, settings)
         if store.chain_fault is not None:
             await _stop_acting(server.parts, f"the audit log is broken: {store.chain_fault.what}")
-        await _run_until(stop, server, settings, config_path)
+        await _run_until(stop, renew, server, settings, config_path)
 
 
 def _look_at_the_chain(settings: Settings, store: SqliteStore, readiness: Readiness, *, held: bool) -> None:
@@ -129,17 +132,20 @@ async def _note_start(server: Server, store: Store, settings: Settings) -> None:
 
 
 async def _run_until(
-    stop: asyncio.Event, server: Server, settings: Settings, config_path: Path | None
+    stop: asyncio.Event, renew: asyncio.Event, server: Server, settings: Settings, config_path: Path | None
 ) -> None:
     """Serve until told to stop, then drain: no new delivery, no new step; what runs may end."""
     parts = server.parts
+    engine = parts.engine
+    renewal = Renewal(settings, config_path, engine.store, engine.clock, _tell_at_once)
     scheduler = Scheduler(server.jobs)
     web = WebServer(server.services)
     await web.start()
     scheduler.start()
     server.poller.poll_all()
     parts.dispatcher.wake()
-    _tell(server, settings, config_path, web.port)
+    _tell(server, settings, config_path, web.url)
+    renewing = asyncio.create_task(renewal.run(web, renew), name="renewal")
     try:
         await stop.wait()
         _LOG.info("stopping: no new step starts, steps under way may end")
@@ -151,6 +157,7 @@ async def _run_until(
         with suppress(TimeoutError):
             await asyncio.wait_for(parts.dispatcher.drain(), settings.server.drain_timeout.total_seconds())
         await parts.dispatcher.stop()
+        renewing.cancel()
         await web.stop()
         await _note_stop(parts)
 
@@ -163,12 +170,11 @@ async def _note_stop(parts: Parts) -> None:
         _LOG.warning("the stop could not be written down: %s", error)
 
 
-def _tell(server: Server, settings: Settings, config_path: Path | None, port: int) -> None:
+def _tell(server: Server, settings: Settings, config_path: Path | None, url: str) -> None:
     policies = server.policies
     _LOG.info(
-        "listening on http://%s:%d, mode %s, %d policies, configuration %s",
-        settings.server.host,
-        port,
+        "listening on %s, mode %s, %d policies, configuration %s",
+        url,
         settings.mode,
         len(policies.policies),
         config_path or "embedded defaults",

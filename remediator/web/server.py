@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import cast
 
@@ -11,9 +12,11 @@ from yarl import URL
 
 from remediator.engine.readiness import Unready
 from remediator.errors import RemediatorError
+from remediator.settings import Token
 from remediator.web.app import build_app
-from remediator.web.keys import CONNECTIONS
+from remediator.web.keys import ACCESS, CONNECTIONS, EVENT_STREAMS
 from remediator.web.services import Services
+from remediator.web.tls import ServerTls
 
 # Longer than Go's HTTP clients keep an idle connection (5 min), so that it is the client who
 # closes it, and no delivery is sent into a connection that is just being closed here.
@@ -48,6 +51,8 @@ class WebServer:
             max_field_size=_HEADER_FIELD_BYTES,
             shutdown_timeout=_LAST_REQUESTS.total_seconds(),
         )
+        tls = services.settings.server.tls
+        self._tls = ServerTls(tls) if tls is not None else None
         self._listener: asyncio.Server | None = None
         self._port = 0
 
@@ -62,7 +67,16 @@ class WebServer:
         server = self._services.settings.server
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(guarded, server.host, server.port, backlog=_BACKLOG)
+            self._listener = await loop.create_server(
+                guarded,
+                server.host,
+                server.port,
+                backlog=_BACKLOG,
+                ssl=self._tls.context if self._tls is not None else None,
+                ssl_handshake_timeout=server.header_timeout.total_seconds()
+                if self._tls is not None
+                else None,
+            )
         except OSError as error:
             await self._runner.cleanup()
             why = error.strerror or error
@@ -80,7 +94,23 @@ class WebServer:
     def url(self) -> str:
         """Where clients find the server; after `start`."""
         host = self._services.settings.server.host
-        return str(URL.build(scheme="http", host=host, port=self._port))
+        scheme = "http" if self._tls is None else "https"
+        return str(URL.build(scheme=scheme, host=host, port=self._port))
+
+    def renew_tokens(self, tokens: Iterable[Token]) -> None:
+        """Let these tokens log in from now on; sessions and streams of others end."""
+        access = self._app[ACCESS]
+        access.renew(tokens)
+        self._app[EVENT_STREAMS].end_unless(access.stands)
+
+    def renew_certificate(self) -> None:
+        """Read the certificate and its key again, for new connections.
+
+        Raises:
+            TlsError: when they do not fit; the old ones are kept.
+        """
+        if self._tls is not None:
+            self._tls.renew()
 
     def drain(self) -> None:
         """Take no further deliveries: each is told to come again later. Everything else is still answered."""

@@ -73,6 +73,8 @@ class Reply:
     status: HTTPStatus
     headers: Mapping[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()
+    """Every Set-Cookie, as sent."""
 
     @property
     def json(self) -> Any:
@@ -102,7 +104,9 @@ class Site:
         async with self.client.request(
             method, self.server.url + path, data=data, headers=headers, allow_redirects=False, **more
         ) as response:
-            return Reply(HTTPStatus(response.status), dict(response.headers), await response.read())
+            cookies = tuple(response.headers.getall("Set-Cookie", ()))
+            body = await response.read()
+            return Reply(HTTPStatus(response.status), dict(response.headers), body, cookies)
 
     async def get(self, path: str, *, who: str | None = "root") -> Any:
         """Get JSON that has to be there."""
