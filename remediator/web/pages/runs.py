@@ -104,4 +104,5 @@ async def show_report(request: web.Request) -> web.StreamResponse:
 def _in_words(why: str) -> str:
     words = Markup('<text x="12" y="28" font-family="sans-serif" font-size="14">{}</text>').format(plain(why))
     size = 'width="900" height="48" viewBox="0 0 900 48"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{words}</svg>'
+    paper = '<rect width="900" height="48" rx="6" fill="#fff"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{paper}{words}</svg>'
