@@ -76,7 +76,8 @@ def test_what_an_action_declares_fits_together(action: type[Action[Any]]) -> Non
     assert action.summary.endswith(".")
     assert not (action.read_only and (action.reversible or action.lasting))
     assert bool(action.captures) is action.reversible
-    assert action.lasting or not action.reversible
+    # What can be undone either stands until its lease ends, or until its run does.
+    assert (action.lasting != action.ends_with_run) if action.reversible else not action.ends_with_run
     assert all(action.result.values())
     assert action.params.model_config["extra"] == "forbid"
     assert action.params.__doc__
