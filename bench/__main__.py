@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from bench import backtest, mutation
+from bench import action, backtest, footprint, ingest, mutation
 
 ROWS = {
     "mutation": mutation.main,
     "backtest": backtest.main,
+    "ingest": ingest.main,
+    "action": action.main,
+    "footprint": footprint.main,
 }
 """What `make bench ONLY=…` may name."""
 
