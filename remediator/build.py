@@ -11,6 +11,7 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry
 
 from remediator.clients.apprise_sender import AppriseSender
+from remediator.clients.slack import SlackWebhooks
 from remediator.clock import Clock
 from remediator.engine.alert_state import AlertState
 from remediator.engine.assembly import Parts, assemble
@@ -120,6 +121,7 @@ async def build(
         kill_step=lambda run_id: outside.processes.kill(f"run-{run_id}"),
         poll_soon=poller.poll_soon,
         sender=AppriseSender(),
+        buttons=SlackWebhooks(),
         reports=reports,
         calendar=calendar,
     )

@@ -22,6 +22,7 @@ from remediator.settings_docker import Docker
 from remediator.settings_fly import Fly
 from remediator.settings_network import Network
 from remediator.settings_section import Argv, Bounds, EntryName, Section
+from remediator.settings_slack import Slack
 from remediator.settings_telemetry import Telemetry
 from remediator.settings_templates import FileTarget, Nginx
 
@@ -243,4 +244,5 @@ class Settings(BaseSettings):
     contacts: dict[EntryName, Contact] = Field(default={}, description="Who is told on escalation.")
     tokens: tuple[Token, ...] = Field(default=(), description="Who may call the API, and as what.")
     limits: Limits = Field(default=Limits(), description="Caps over everything.")
+    slack: Slack | None = Field(default=None, description="Approving and denying by buttons in Slack.")
     telemetry: Telemetry = Field(default=Telemetry(), description="Traces; off unless configured.")

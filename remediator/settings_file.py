@@ -175,7 +175,22 @@ def _references(source: YamlSource, settings: Settings) -> Iterator[Problem]:
             yield source.problem(("tokens", at, "name"), f"a second token is called {token.name!r}", fix)
         seen.add(token.name)
     yield from _logins(source, settings)
+    yield from _slack(source, settings)
 
+
+def _slack(source: YamlSource, settings: Settings) -> Iterator[Problem]:
+    """Check that whoever decides in Slack is known, and what asks there is a channel."""
+    if settings.slack is None:
+        return
+    known = tuple(token.name for token in settings.tokens)
+    for user, name in settings.slack.users.items():
+        if name not in known:
+            fix = suggestion(name, known, "tokens")
+            yield source.problem(("slack", "users", user), f"nobody is called {name!r} under tokens", fix)
+    for channel in settings.slack.webhooks:
+        if channel not in settings.channels:
+            fix = suggestion(channel, tuple(settings.channels), "channels")
+            yield source.problem(("slack", "webhooks", channel), f"no channel is called {channel!r}", fix)
 
 
 def _logins(source: YamlSource, settings: Settings) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from remediator.engine.by_hand import ByHand
 from remediator.engine.capabilities import Capabilities
 from remediator.engine.context import Engine
 from remediator.engine.control import Control
-from remediator.engine.courier import Courier, SendsNothing, SendsNotices
+from remediator.engine.courier import AsksByButtons, Courier, SendsNothing, SendsNotices
 from remediator.engine.decider import Decider
 from remediator.engine.dispatch import Dispatcher, Handler
 from remediator.engine.escalation import EscalationWatch
@@ -99,11 +99,12 @@ def assemble(
     kill_step: Callable[[int], int],
     poll_soon: Callable[[str], None],
     sender: SendsNotices | None = None,
+    buttons: AsksByButtons | None = None,
     reports: WritesReports | None = None,
     calendar: Calendar | None = None,
 ) -> Parts:
-    """Wire the engine's parts. Without a `sender` notices are queued, and go nowhere; without
-    `reports` none are written."""
+    """Wire the engine's parts. Without a `sender` notices are queued, and go nowhere; without `buttons`
+    nobody is asked in Slack; without `reports` none are written."""
     followed = FollowedStore(store)
     engine = Engine(followed, clock, settings, policies, capabilities, redactor, failpoints, calendar)
     news = News(engine)
@@ -134,7 +135,7 @@ def assemble(
         TimerKind.SCHEDULE: Schedules(engine, facts).look,
         TimerKind.SHADOW: ShadowWatch(engine, answers, promql).look,
         TimerKind.ESCALATION: EscalationWatch(engine, answers, facts).look,
-        TimerKind.NOTICES: Courier(engine, sender or SendsNothing()).carry,
+        TimerKind.NOTICES: Courier(engine, sender or SendsNothing(), buttons).carry,
         TimerKind.NEWS_UPDATE: NewsUpdates(engine, news).tell,
     }
     if reports is not None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from remediator.clients.errors import ClientError
 from remediator.engine.context import Engine
 from remediator.engine.outbox import AFTER_REMEDIES, finish, next_of, note
+from remediator.notices.slack_message import AskedPlan, asking_message
 from remediator.notices.wording import Wording, WordingError, Wordings
 from remediator.runs.audit import AuditAction
-from remediator.runs.news import Channel, Notice, NoticeState
+from remediator.runs.news import Audience, Channel, NewsKind, Notice, NoticeState
 from remediator.runs.records import TimerKind
 from remediator.store.base import Reads, Tx
 
@@ -28,6 +29,18 @@ class SendsNotices(Protocol):
     """Sends one message to one URL, which is given by reference."""
 
     async def send(self, reference: str, title: str, body: str) -> None:
+        """Send, within a deadline.
+
+        Raises:
+            ClientError: when it was not taken, or nobody knows; without anything secret.
+        """
+        ...
+
+
+class AsksByButtons(Protocol):
+    """Sends a message with buttons to Slack's webhook, which is given by reference."""
+
+    async def ask(self, reference: str, message: Mapping[str, Any]) -> None:
         """Send, within a deadline.
 
         Raises:
@@ -55,9 +68,10 @@ class _Attempt:
 class Courier:
     """Handles the timer of a channel: one notice at a time, the oldest first."""
 
-    def __init__(self, engine: Engine, sender: SendsNotices) -> None:
+    def __init__(self, engine: Engine, sender: SendsNotices, buttons: AsksByButtons | None = None) -> None:
         self._engine = engine
         self._sender = sender
+        self._buttons = buttons
         self._wordings = Wordings()
 
     async def carry(self, channel_id: int) -> None:
@@ -85,7 +99,8 @@ class Courier:
         references = self._engine.settings.channels.get(notice.channel)
         if references is None:
             return _Attempt(wording, notice.delivered, f"no channel is called {notice.channel!r}", final=True)
-        return await self._send(notice, wording, references)
+        webhook = self._webhook_of(notice)
+        return await self._send(notice, wording, references if webhook is None else (webhook,))
 
     async def _send(self, notice: Notice, wording: Wording, references: Sequence[str]) -> _Attempt:
         redactor = self._engine.redactor
@@ -95,12 +110,25 @@ class Courier:
             if reference in delivered:
                 continue
             try:
-                await self._sender.send(reference, title, body)
+                await self._deliver(notice, Wording(title, body), reference)
             except ClientError as error:
                 errors.append(f"{reference}: {redactor.text(error.detail)}")
             else:
                 delivered.append(reference)
         return _Attempt(Wording(title, body), tuple(delivered), "; ".join(errors))
+
+    def _webhook_of(self, notice: Notice) -> str | None:
+        """Return where a request for approval goes with buttons, in place of the channel's URLs."""
+        slack = self._engine.settings.slack
+        asks = notice.kind is NewsKind.AWAITING_APPROVAL and notice.audience is Audience.INTERNAL
+        return slack.webhooks.get(notice.channel) if slack is not None and asks and self._buttons else None
+
+    async def _deliver(self, notice: Notice, wording: Wording, reference: str) -> None:
+        if self._buttons is not None and reference == self._webhook_of(notice):
+            plan = AskedPlan(notice.content["run"]["id"], notice.content["plan_hash"])
+            await self._buttons.ask(reference, asking_message(wording, plan, notice.language))
+        else:
+            await self._sender.send(reference, wording.title, wording.body)
 
     def _conclude(self, tx: Tx, channel_id: int, before: Notice, attempt: _Attempt) -> None:
         now = self._engine.clock.now()

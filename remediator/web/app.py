@@ -31,6 +31,7 @@ from remediator.web.problems import problems
 from remediator.web.request_body import BodyBudget, expect_later
 from remediator.web.routes import GET, ROUTES, Route
 from remediator.web.services import Services
+from remediator.web.slack import SLACK, SlackDesk
 from remediator.web.webhook import measured
 
 # Several of the largest deliveries at once; more are asked to come again.
@@ -54,6 +55,9 @@ def build_app(services: Services) -> web.Application:
     app[EVENT_FEED] = EventFeed(services.store)
     app[EVENT_STREAMS] = EventStreams()
     set_up_pages(app)
+    if services.settings.slack is not None:
+        app[SLACK] = SlackDesk(services.settings.slack)
+        app.on_cleanup.append(_end_answers)
     app.on_startup.append(_learn_ended_sessions)
     app.on_shutdown.append(_end_streams)
     app.on_cleanup.append(_write_failed_logins)
@@ -93,6 +97,10 @@ async def _write_failed_logins(app: web.Application) -> None:
 
 async def _end_streams(app: web.Application) -> None:
     app[EVENT_FEED].close()
+
+
+async def _end_answers(app: web.Application) -> None:
+    await app[SLACK].close()
 
 
 async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:

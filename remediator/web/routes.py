@@ -24,6 +24,7 @@ from remediator.web import (
     policies,
     reports,
     runs,
+    slack,
     webhook,
 )
 from remediator.web import operations as api
@@ -105,6 +106,8 @@ ROUTES = (
     Route(POST, f"{_WEBHOOK}/", webhook.receive, Role.WEBHOOK),
     Route(POST, f"{_WEBHOOK}/{{source}}", webhook.receive, Role.WEBHOOK, _DELIVERY),
     Route(POST, f"{_WEBHOOK}/{{source}}/", webhook.receive, Role.WEBHOOK),
+    # Signed by Slack, which has no token.
+    Route(POST, "/slack/actions", slack.take_action, None),
     Route(GET, "/health/live", health.live, None, Operation(answer=LiveOutput)),
     Route(
         GET,

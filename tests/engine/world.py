@@ -29,7 +29,7 @@ from remediator.alerts import Alert, AlertStatus, Payload
 from remediator.engine.actors import Actor
 from remediator.engine.assembly import Parts, assemble
 from remediator.engine.capabilities import capabilities_of
-from remediator.engine.courier import SendsNotices
+from remediator.engine.courier import AsksByButtons, SendsNotices
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.intake import Accepted
 from remediator.engine.policies import Policies
@@ -261,6 +261,7 @@ class World:
         mode: Mode = Mode.ENFORCE,
         extensions: Extensions = NO_EXTENSIONS,
         sender: SendsNotices | None = None,
+        buttons: AsksByButtons | None = None,
         **settings: Any,
     ) -> World:
         (folder / "policies").mkdir(exist_ok=True)
@@ -303,6 +304,7 @@ class World:
             kill_step=lambda run_id: 0,
             poll_soon=lambda source: None,
             sender=sender,
+            buttons=buttons,
             reports=Reports(store, NoMetrics(), configured.reports),
             calendar=calendar,
         )

@@ -19,6 +19,7 @@ CONTRACT = {
     ("POST", "/webhook/alertmanager/"): Role.WEBHOOK,
     ("POST", "/webhook/alertmanager/{source}"): Role.WEBHOOK,
     ("POST", "/webhook/alertmanager/{source}/"): Role.WEBHOOK,
+    ("POST", "/slack/actions"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
     ("GET", "/login"): None,
