@@ -21,7 +21,7 @@ from remediator.runs.audit import AuditAction, AuditEntry, AuditRow
 from remediator.runs.episodes import DecisionRecord
 from remediator.runs.reasons import Outcome, Reason
 from remediator.store.base import Filter, Order, StoreUnavailableError
-from remediator.store.sqlite import audit_index, audit_search
+from remediator.store.sqlite import audit_index, audit_search, search_words
 from remediator.store.sqlite.audit_index import index_path
 from remediator.store.sqlite.memory import open_memory_store
 from remediator.store.sqlite.store import SqliteStore, open_store
@@ -248,6 +248,30 @@ async def test_the_index_of_a_log_that_went_on_differently_is_not_believed(path:
         assert await found(store, Filter(search="another")) == [2]
         await indexed(store)
         assert await found(store, Filter(search="another")) == [2]
+
+
+async def test_the_index_of_another_log_of_the_same_length_is_not_believed(path: Path) -> None:
+    async with opened(path) as store:
+        await store.write(noting("lost needle"))
+        await indexed(store)
+    kept = path.with_name("kept")
+    shutil.move(index_path(path), kept)
+    shutil.move(path, path.with_name("another"))
+    async with opened(path) as store:
+        await store.write(noting("another"))
+    shutil.move(kept, index_path(path))
+    async with opened(path) as store:
+        assert await found(store, Filter(search="needle")) == []
+        assert await found(store, Filter(search="another")) == [1]
+
+
+async def test_what_the_index_keeps_for_itself_is_not_found(store: SqliteStore) -> None:
+    await store.write(noting("x", policy="p"))
+    own = search_words.asking_for(None, {"policy": "p"}).strip('"')
+    assert await found(store, Filter(search=own)) == []
+    await indexed(store)
+    assert await found(store, Filter(search=own)) == []
+    assert await found(store, Filter(search="x", equal={"policy": "p"})) == [1]
 
 
 @pytest.mark.parametrize("reopened", [False, True])

@@ -34,6 +34,12 @@ _MOST_RUNS = 10
 _MOST_LABELS_TEXT = 16_384
 
 
+class PoliciesQuery(PageQuery):
+    """A page of policies: each costs a look at its runs of 30 days."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+
+
 class LabelsForm(Input):
     """The alert that a policy is to look at: a label a line."""
 
@@ -50,7 +56,7 @@ class RunForm(LabelsForm):
 
 async def list_policies(request: web.Request) -> web.StreamResponse:
     """Show the policies that serve, by priority and name."""
-    query = read_query(request, PageQuery)
+    query = read_query(request, PoliciesQuery)
     services = request.app[SERVICES]
     serving = services.policies.current
     found = sorted(serving.policies.values(), key=lambda policy: (policy.document.priority, policy.name))
