@@ -49,6 +49,7 @@ def plot(incident: Incident, window: Window, measured: Sequence[Measured]) -> by
             panel.legend(fontsize=6, loc="upper left")
             panel.tick_params(labelsize=7)
         axes[-1][0].set_xlim(window.start, window.end)
+        axes[-1][0].set_xlabel("UTC", fontsize=7)
         written = BytesIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": "remediator"})
     return written.getvalue()
