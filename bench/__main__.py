@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import action, backtest, footprint, ingest, mutation
+from bench import action, audit_page, backtest, footprint, ingest, mutation
 
 ROWS = {
     "mutation": mutation.main,
@@ -12,6 +12,7 @@ ROWS = {
     "ingest": ingest.main,
     "action": action.main,
     "footprint": footprint.main,
+    "audit": audit_page.main,
 }
 """What `make bench ONLY=…` may name."""
 
