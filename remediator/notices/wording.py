@@ -75,7 +75,8 @@ class Wordings:
             return Wording(_title(content["title"]), str(inert_lines(content["text"], _LONGEST_MESSAGE)))
         try:
             template = self._templates.get_template(_template_of(notice))
-            text = template.render(**_trusting(content), kind=notice.kind)
+            trusted = _summary(content) if notice.kind is NewsKind.SUMMARY else _trusting(content)
+            text = template.render(**trusted, kind=notice.kind)
         except TemplateError as error:
             raise WordingError(
                 f"notice {notice.id} ({notice.kind}) can't be put into words: {error}"
@@ -85,6 +86,8 @@ class Wordings:
 
 
 def _template_of(notice: Notice) -> str:
+    if notice.kind is NewsKind.SUMMARY:
+        return f"{notice.language}/summary.txt.j2"
     family = _FAMILY[notice.kind]
     if notice.audience is Audience.STAKEHOLDERS:
         family = _PLAIN.get(family, family)
@@ -101,6 +104,14 @@ def _trusting(content: Mapping[str, Any]) -> dict[str, Any]:
     trusted["words"] = {name: _trust(text) for name, text in content["words"].items()}
     trusted["links"] = [{name: _trust(text) for name, text in link.items()} for link in content["links"]]
     return trusted
+
+
+def _summary(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Mark titles, which are inert already, and links as they are."""
+    lines = [
+        {**line, "title": Trusted(line["title"]), "url": _trust(line["url"])} for line in content["lines"]
+    ]
+    return {**content, "lines": lines, "url": _trust(content["url"])}
 
 
 def _trust(text: str | None) -> Trusted | None:

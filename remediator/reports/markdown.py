@@ -20,7 +20,7 @@ from remediator.runs.states import LeaseState
 _UNKNOWN = "unknown"
 _NONE = "-"
 # Shown under their own heading.
-_ELSEWHERE = (AuditAction.NOTICE_QUEUED, AuditAction.NOTICE_SENT)
+_ELSEWHERE = (AuditAction.NOTICE_QUEUED, AuditAction.NOTICE_SENT, AuditAction.NOTICE_SUMMARISED)
 
 
 def markdown(

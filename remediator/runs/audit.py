@@ -55,6 +55,7 @@ class AuditAction(StrEnum):
     ESCALATION_ENDED = "escalation.ended"
     NOTICE_QUEUED = "notice.queued"
     NOTICE_SENT = "notice.sent"
+    NOTICE_SUMMARISED = "notice.summarised"
     NOTICE_DELAYED = "notice.delayed"
     NOTICE_FAILED = "notice.failed"
     REPORT_WRITTEN = "report.written"

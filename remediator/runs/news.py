@@ -64,6 +64,7 @@ class NewsKind(StrEnum):
     REVERT_FAILED = "revert_failed"
     LEASE_ENDING = "lease_ending"
     MESSAGE = "message"
+    SUMMARY = "summary"
 
 
 class Audience(StrEnum):
@@ -85,6 +86,8 @@ class NoticeState(StrEnum):
 
     PENDING = "pending"
     SENT = "sent"
+    SUMMARISED = "summarised"
+    """It goes, or went, as a part of a summary."""
     FAILED = "failed"
 
 

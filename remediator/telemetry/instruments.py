@@ -113,7 +113,7 @@ class TellingInstruments:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.notifications = Counter(
             "remediator_notifications_total",
-            "Attempts to deliver a notice: sent, delayed (it is tried again) or failed (given up).",
+            "Notices sent, summarised (it goes in a summary), delayed (tried again) or failed (given up).",
             ("channel", "result"),
             registry=registry,
         )

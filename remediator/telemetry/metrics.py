@@ -90,6 +90,7 @@ class Metrics:
             AuditAction.SCHEDULE_MISSED: self._schedule_missed,
             AuditAction.ESCALATION_TOLD: self._escalation,
             AuditAction.NOTICE_SENT: self._notice,
+            AuditAction.NOTICE_SUMMARISED: self._notice,
             AuditAction.NOTICE_DELAYED: self._notice,
             AuditAction.NOTICE_FAILED: self._notice,
             AuditAction.POLICIES_LOADED: self._policies_loaded,
