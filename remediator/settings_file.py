@@ -25,6 +25,7 @@ _PATHS = (
     ("server", "tls", "key"),
     ("server", "tls", "client_ca"),
     ("policies",),
+    ("reports",),
     ("compose", "file"),
     ("files", "*", "path"),
     ("files", "*", "template"),

@@ -13,6 +13,7 @@ mode: enforce
 server: {host: 0.0.0.0, port: 8081, body_limit: 1MiB}
 store: {sqlite: records/r.db}
 policies: runbooks
+reports: incidents
 sources:
   default: {url: "http://127.0.0.1:9093", poll: 1m}
 prometheus: {url: "http://127.0.0.1:9090", timeout: 5s}
@@ -49,6 +50,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.mode is Mode.ENFORCE
     assert settings.store.sqlite == tmp_path / "records/r.db"
     assert settings.policies == tmp_path / "runbooks"
+    assert settings.reports == tmp_path / "incidents"
     assert settings.compose is not None
     assert settings.compose.file == tmp_path / "docker-compose.yml"
     assert settings.files is not None
