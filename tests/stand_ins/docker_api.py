@@ -1,5 +1,8 @@
 """A stand-in for Docker's API where podman 4.3 has nothing to show: `update`, addresses on networks.
 
+Its API answers `update` with 404, and without rights over the host's networks a container there can be on a
+network, but not run on one. Everything else that remediator asks of an engine is tested on podman.
+
 It serves the documented shape of Docker 1.41 on a socket, from containers that a test writes down as an
 inspection shows them, and keeps what it was sent.
 """
