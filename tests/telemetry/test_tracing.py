@@ -15,10 +15,13 @@ import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from remediator.actions.base import FailureReason, failed
+from remediator.build import TracingMissingError, _trace
 from remediator.runs.audit import AuditAction
 from remediator.runs.states import RunState
+from remediator.settings import Settings
 from remediator.settings_telemetry import Traces
 from remediator.store.base import Filter, Order
+from remediator.store.sqlite.store import open_store
 from remediator.telemetry.tracing import TraceAudit
 from tests.engine.world import ANA, POLICY, World
 from tests.telemetry.otlp_receiver import OtlpReceiver, attributes, otlp_receiver
@@ -172,6 +175,20 @@ async def test_nobody_there(tmp_path: Path, stack: AsyncExitStack, caplog: pytes
         await world.fire()
         await tracing.close()
     assert (await world.run()).state is RunState.SUCCEEDED
+
+
+async def test_what_is_not_installed_is_named(
+    tmp_path: Path, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "remediator.telemetry.tracing")
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    settings = Settings.model_validate(
+        {"telemetry": {"traces": {"endpoint": "http://127.0.0.1:1/v1/traces"}}}
+    )
+    store = await open_store(tmp_path / "db.sqlite")
+    stack.push_async_callback(store.close)
+    with pytest.raises(TracingMissingError, match=r"pip install 'remediator\[tracing\]'"):
+        await _trace(settings, store, stack)
 
 
 def test_where_traces_are_off_nothing_of_opentelemetry_is_imported() -> None:
