@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from datetime import timedelta
@@ -199,8 +200,9 @@ async def _open(served: Site, **headers: str) -> aiohttp.ClientResponse:
 
 
 async def _ends(response: aiohttp.ClientResponse) -> bool:
-    while await response.content.readany():
-        pass
+    async with asyncio.timeout(20):  # else a stream that does not end would never be told
+        while await response.content.readany():
+            pass
     return response.content.at_eof()
 
 
