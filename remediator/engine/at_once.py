@@ -10,9 +10,12 @@ from typing import Any
 from remediator.engine.context import Engine
 from remediator.engine.escalation import in_shadow
 from remediator.engine.escalation_rows import acknowledged, escalation_of, tell_rung
+from remediator.engine.journal import note_run
+from remediator.engine.outbox import notices_of_run
+from remediator.policy.model import Policy
 from remediator.runs.audit import AuditAction, AuditRow
 from remediator.runs.episodes import Episode
-from remediator.runs.news import EscalationCause
+from remediator.runs.news import EscalationCause, NewsKind
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.records import Run
 from remediator.runs.states import LeaseState, RunKind, RunState
@@ -49,6 +52,9 @@ class EscalatesAtOnce:
     def _escalate(self, tx: Tx, run: Run, cause: EscalationCause, text: str) -> None:
         now = self._engine.clock.now()
         origin = origin_of(tx, run)
+        if origin.episode_id is None:
+            _tell_of_run_by_hand(tx, run, origin, cause, text, now)
+            return
         escalation = escalation_of(tx, origin.admission_id) if origin.admission_id is not None else None
         episode = tx.get(Episode, origin.episode_id) if origin.episode_id is not None else None
         if escalation is None or episode is None or (episode.open and acknowledged(episode, now)):
@@ -95,6 +101,19 @@ def origin_of(reads: Reads, run: Run) -> Run:
             break
         run = parent
     return run
+
+
+def _tell_of_run_by_hand(
+    tx: Tx, run: Run, origin: Run, cause: EscalationCause, text: str, now: datetime
+) -> None:
+    """Tell the first contact, once for each cause's row: no alert is behind it, so there are no clocks."""
+    rungs = Policy.model_validate(origin.document).escalate
+    if not rungs:
+        return
+    again = bool(notices_of_run(tx, origin.id, kind=str(NewsKind.ESCALATED)))
+    seconds = round((now - origin.created_at).total_seconds(), 3)
+    told = {"rung": 0, "to": rungs[0].to, "cause": cause, "again": again, "seconds_open": seconds}
+    note_run(tx, run, AuditAction.ESCALATION_TOLD, now, **told, text=text)
 
 
 def _told_elsewhere(reads: Reads, run: Run, action: str, detail: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from remediator.actions.base import FailureReason, failed
+from remediator.actions.base import FailureReason, ambiguous, failed
 from remediator.clients.errors import ClientError, Fault
 from remediator.engine.courier import MOST_ATTEMPTS, RETRIED_FOR
 from remediator.runs.news import Channel, NewsKind, Notice, NoticeState
@@ -358,3 +358,27 @@ async def test_resolved_is_told_once_when_all_that_a_run_serves_is_over(begin: B
     assert await kinds(world) == ["awaiting_approval"]
     await world.resolve(fingerprint="f2", pod="two")
     assert await kinds(world) == ["awaiting_approval", "resolved"]
+
+
+async def test_a_run_by_hand_that_needs_a_person_is_told_to_the_first_contact(
+    begin: Begin, post: Postbox
+) -> None:
+    escalate = "escalate: [{after: 15m, to: lead}, {after: 30m, to: jefa}]\n"
+    world = await begin(POLICY + escalate, sender=post, **CHANNELS)
+    world.script.outcomes["test.act"] = deque([ambiguous(FailureReason.LOST, "no reply")])
+    await world.parts.by_hand.run("fix", labels={"thing": "a"}, comment="", override=False, actor=OPS)
+    await world.settle()
+    assert (await world.run()).state is RunState.NEEDS_HUMAN
+    (told,) = details(await audit(world, "escalation.told"))
+    assert (told["to"], told["cause"], told["again"]) == ("lead", "needs_human", False)
+    assert len(post.sent[PAGERS]) == 1
+    await world.pass_time(60 * MINUTE, step=MINUTE)
+    assert len(post.sent[PAGERS]) == 1, "no clocks run where no alert is"
+
+
+async def test_a_run_by_hand_that_goes_well_calls_nobody(begin: Begin, post: Postbox) -> None:
+    world = await begin(POLICY + "escalate: [{after: 0s, to: lead}]\n", sender=post, **CHANNELS)
+    await world.parts.by_hand.run("fix", labels={"thing": "a"}, comment="", override=False, actor=OPS)
+    await world.pass_time(MINUTE)
+    assert (await world.run()).state is RunState.SUCCEEDED
+    assert await notices(world) == []
