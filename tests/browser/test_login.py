@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.browser import Visitor, barriers, screenshot
+from tests.browser.browser import PHONE, Visitor, barriers, screenshot, too_wide
 from tests.browser.hotel import ASKS, fire
 from tests.web.site import site, token_of
 
@@ -45,3 +45,23 @@ async def test_who_logs_out_sees_nothing_more(visitor: Visitor, tmp_path: Path) 
         await other.goto("/runs")
         await expect(other.get_by_label("Token")).to_be_visible()
         visitor.faults.clear()  # the stream that was refused
+
+
+async def test_it_works_on_a_phone_without_script(visitor: Visitor, tmp_path: Path) -> None:
+    async with site(tmp_path, ASKS) as serving:
+        page = await visitor.come(serving, **PHONE, java_script_enabled=False)
+        await page.goto("/runs")
+        await screenshot(page, "login-phone")
+        await page.get_by_label("Token").fill(token_of("ana"))
+        await page.get_by_role("button", name="Log in").tap()
+        await expect(page).to_have_url(f"{serving.server.url}/runs")
+        await page.get_by_role("button", name="Log out").tap()
+        await expect(page.get_by_label("Token")).to_be_visible()
+
+
+async def test_it_fits_a_phone(visitor: Visitor, tmp_path: Path) -> None:
+    async with site(tmp_path, ASKS) as serving:
+        page = await visitor.come(serving, **PHONE)
+        await page.goto("/login")
+        assert not await too_wide(page)
+        assert await barriers(page) == []
