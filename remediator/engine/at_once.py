@@ -111,9 +111,18 @@ def _tell_of_run_by_hand(
     if not rungs:
         return
     again = bool(notices_of_run(tx, origin.id, kind=str(NewsKind.ESCALATED)))
-    seconds = round((now - origin.created_at).total_seconds(), 3)
-    told = {"rung": 0, "to": rungs[0].to, "cause": cause, "again": again, "seconds_open": seconds}
-    note_run(tx, run, AuditAction.ESCALATION_TOLD, now, **told, text=text)
+    note_run(
+        tx,
+        run,
+        AuditAction.ESCALATION_TOLD,
+        now,
+        rung=0,
+        to=rungs[0].to,
+        cause=cause,
+        again=again,
+        seconds_open=round((now - origin.created_at).total_seconds(), 3),
+        text=text,
+    )
 
 
 def _told_elsewhere(reads: Reads, run: Run, action: str, detail: Mapping[str, Any]) -> bool:
