@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, IPvAnyNetwork, model_validator
 
-from remediator.durations import Duration
+from remediator.durations import PositiveDuration
 from remediator.secret_refs import SecretRef
 from remediator.settings_section import EntryName, Section
 
@@ -15,7 +15,7 @@ from remediator.settings_section import EntryName, Section
 class Login(Section):
     """Sessions of browsers, and how many wrong tokens are borne."""
 
-    lasts: Duration = Field(default=timedelta(hours=12), gt=timedelta(0), description="Then a session ends.")
+    lasts: PositiveDuration = Field(default=timedelta(hours=12), description="Then a session ends.")
     key: SecretRef | None = Field(
         default=None,
         description="What signs sessions, 32 characters or more; made beside the database when left out.",
@@ -23,8 +23,8 @@ class Login(Section):
     failures: int = Field(
         default=10, ge=1, description="Wrong tokens from one address before more are refused unseen."
     )
-    within: Duration = Field(
-        default=timedelta(minutes=5), gt=timedelta(0), description="How long those are remembered."
+    within: PositiveDuration = Field(
+        default=timedelta(minutes=5), description="How long those are remembered."
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, HttpUrl
+from pydantic import BaseModel, HttpUrl, IPvAnyNetwork
 from pydantic.fields import FieldInfo
 
 from remediator.durations import format_duration
@@ -26,6 +26,7 @@ _PLAIN = {
     timedelta: "duration",
     Path: "path",
     HttpUrl: "URL",
+    IPvAnyNetwork: "address or network",
 }
 # Types that are told apart by their marks alone.
 _MARKED = {"secret reference": get_args(SecretRef)[1], "size": get_args(SizeBytes)[1]}
