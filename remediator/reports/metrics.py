@@ -131,7 +131,9 @@ def _summed_up(series: Series, window: Window) -> Summary:
     before = [value for at, value in series.points if at < window.opened_at]
     during = [value for at, value in series.points if window.opened_at <= at <= window.ended_at]
     after = [value for at, value in series.points if at > window.ended_at]
-    labels = ", ".join(f"{name}={value}" for name, value in sorted(series.labels.items()))
+    # The metric's own name stands in the query already.
+    shown = sorted((name, value) for name, value in series.labels.items() if name != "__name__")
+    labels = ", ".join(f"{name}={value}" for name, value in shown)
     return Summary(labels, _mean(before), _least(during), _most(during), _mean(after))
 
 

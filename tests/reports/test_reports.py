@@ -43,7 +43,8 @@ class Curve:
         count = int((end - start) / step)
         points = tuple((start + at * step, float(at % 7)) for at in range(count))
         odd = tuple((moment, math.nan if at == 3 else value) for at, (moment, value) in enumerate(points))
-        return RangeAnswer((Series({"service": "pms"}, points), Series({"service": "_x $y$"}, odd)))
+        named = Series({"__name__": "breaker", "service": "pms"}, points)
+        return RangeAnswer((named, Series({"service": "_x $y$"}, odd)))
 
 
 async def report_of(world: World, run_id: int = 1, over: Any = None) -> MadeReport:
@@ -284,6 +285,8 @@ async def test_metrics_are_the_values_behind_the_policy_s_questions(begin: Begin
     assert window.start <= incident.opened_at - 15 * MINUTE
     (_, odd) = measured[0].summaries
     assert odd.before is not None
+    # The query says which metric it is.
+    assert {one.labels for one in measured[0].summaries} == {"service=pms", "service=_x $y$"}
     text = (await report_of(world, 1, curve)).text
     assert "![Metrics of the incident](fix-20260105_120000-run-1.svg)" in text
 
