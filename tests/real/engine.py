@@ -32,6 +32,8 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "runc"
 tmp_dir = "{folder}/libpod"
+[network]
+network_config_dir = "{folder}/networks"
 """
 _DOCKERFILE = """FROM scratch
 COPY busybox /bin/busybox
