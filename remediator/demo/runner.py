@@ -198,7 +198,7 @@ def _look_around(screen: Screen, world: World) -> None:
     screen.say(f"  tokens        viewer {world.tokens.viewer}")
     screen.say(f"                on call {world.tokens.oncall}")
     screen.say(f"                agent's admin {world.tokens.agent_admin}")
-    screen.say("For example:")
+    screen.say(f"Log in at {world.url(world.ports.receiver)} with the token on call. For example:")
     screen.say(f"  export REMEDIATOR_TOKEN={world.tokens.oncall}")
     screen.say(f"  remediator runs list --url {world.url(world.ports.receiver)}")
     screen.say("  to break the PMS once more (off instead of down mends it):")
