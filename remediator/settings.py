@@ -220,6 +220,10 @@ class Settings(BaseSettings):
         default=None, description="Folder of policies; the shipped ones when absent."
     )
     reports: Path = Field(default=Path("reports"), description="Folder that incident reports go into.")
+    outcomes: Path = Field(
+        default=Path("data/policy-outcomes.json"),
+        description="File in which `--record` keeps what tests and backtests came to, for the pages.",
+    )
     extensions: tuple[ModuleName, ...] = Field(
         default=(), description="Python modules whose actions and guards are added; see extending.md."
     )

@@ -26,6 +26,7 @@ _PATHS = (
     ("server", "tls", "client_ca"),
     ("policies",),
     ("reports",),
+    ("outcomes",),
     ("compose", "file"),
     ("files", "*", "path"),
     ("files", "*", "template"),

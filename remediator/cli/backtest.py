@@ -30,6 +30,7 @@ from remediator.cli.workspace import Workspace, open_workspace
 from remediator.durations import parse_duration
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_policies
+from remediator.policy.outcomes import LastBacktest, Outcomes, record_outcomes
 from remediator.reports.plots import can_plot
 from remediator.settings import Mode
 from remediator.store.sqlite.recordings import recordings
@@ -86,6 +87,10 @@ def backtest_policies(
     html: Annotated[
         Path | None, typer.Option("--html", help="Write the report there as a page, with pictures.")
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Keep what came out for the pages, where remediator.yaml says."),
+    ] = False,
     config: Config = None,
     as_json: JsonOutput = False,
 ) -> None:
@@ -121,6 +126,8 @@ def backtest_policies(
         tell = stack.enter_context(progress("backtest"))
         _collect_less()
         report = backtest(plan, recording, tell)
+    if record:
+        record_outcomes(workspace.settings.outcomes, _outcomes(report, plan.policies, workspace.now))
     if html is not None:
         _write_page(html, report)
     if as_json:
@@ -155,6 +162,22 @@ def _open(
         fail("--since is not before --until")
     alerts = PrometheusRecording(reading.past, since, until, reading.step)
     return replace(plan, period=Period(until=until)), alerts
+
+
+def _outcomes(report: dict[str, Any], policies: PolicySet, at: datetime) -> dict[str, Outcomes]:
+    outcomes = {}
+    for row in report["policies"]:
+        backtested = LastBacktest(
+            at=at,
+            policy_hash=policies.policies[row["policy"]].hash,
+            since=report["input"]["from"],
+            until=report["input"]["to"],
+            episodes=row["episodes"],
+            would_run=row["would_run"],
+            would_ask=row["would_ask"],
+        )
+        outcomes[row["policy"]] = Outcomes(backtest=backtested)
+    return outcomes
 
 
 def _write_page(path: Path, report: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from remediator.authoring.policy_tests.coverage import Coverage, Seen, coverage_of
+from remediator.authoring.policy_tests.outcomes import outcomes_of
 from remediator.authoring.policy_tests.reading import (
     ReadFile,
     find_files,
@@ -24,10 +25,12 @@ from remediator.authoring.policy_tests.staging import Stages
 from remediator.cli.options import Config, JsonOutput, config_path
 from remediator.cli.output import ExitCode, console, fail, print_json, print_table, say
 from remediator.cli.progress import progress
+from remediator.clock import SystemClock
 from remediator.errors import ConfigError, Problem
 from remediator.jobs.scheduler import CronCalendar
 from remediator.plain_text import one_line
 from remediator.policy.loaded import LoadedPolicy
+from remediator.policy.outcomes import record_outcomes
 from remediator.settings_file import load_settings
 from remediator.shipped import policy_folder
 
@@ -58,16 +61,26 @@ def run_policy_tests(
         int | None,
         typer.Option("--require-coverage", min=0, max=100, help="Percent of each policy's branches."),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Keep what came out for the pages, where remediator.yaml says."),
+    ] = False,
     config: Config = None,
     as_json_: JsonOutput = False,
 ) -> None:
     """Run policies against scripted alerts and answers, in virtual time. Nothing real is asked or done."""
+    if record and name is not None:
+        fail("--record keeps what all tests came to; leave out -k")
     paths = paths or [_default_folder(config)]
     files = _read(find_files(paths))
     missing = without_tests(paths, files) if coverage or require_coverage else []
-    results, covered = _run(files, name, config)
+    results, policies = _run(files, name, config)
+    covered = coverage_of(policies.values(), sum((result.seen for result in results), Seen()))
     if not results:
         fail("there are no tests to run" if name is None else f"no test's name holds {name!r}")
+    if record:
+        path = load_settings(config_path(config)).outcomes
+        record_outcomes(path, outcomes_of(results, policies, SystemClock().now()))
     if junit is not None:
         junit.write_text(as_junit(results), encoding="utf-8")
     short = [one for one in covered if require_coverage is not None and one.share * 100 < require_coverage]
@@ -112,10 +125,9 @@ def _read(paths: Sequence[Path]) -> list[ReadFile]:
 
 def _run(
     files: Sequence[ReadFile], name: str | None, config: Path | None
-) -> tuple[list[Result], list[Coverage]]:
+) -> tuple[list[Result], dict[str, LoadedPolicy]]:
     results: list[Result] = []
     policies: dict[str, LoadedPolicy] = {}
-    seen = Seen()
     places = {file.path: [at for at, _ in selected(file, name)] for file in files}
     number = sum(map(len, places.values()))
     with progress("policy tests") as tell:
@@ -123,10 +135,9 @@ def _run(
             stages = Stages(file, config=config, fallback=config_path(None), calendar=CronCalendar())
             for result in run_tests(file, stages, places[file.path]):
                 results.append(result)
-                seen += result.seen
                 tell(len(results) / number)
             policies.update(stages.policies)
-    return results, coverage_of(policies.values(), seen)
+    return results, policies
 
 
 def _print(results: Sequence[Result]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from remediator.policy.outcomes import read_outcomes
 from tests.cli.conftest import Run
 
 POLICY = """
@@ -71,6 +72,16 @@ def test_a_page_is_written_beside_what_is_printed(remediator: Run, folder: Path)
     with_json = remediator("backtest", "--from", "month.jsonl", "--html", "other.html", "--json")
     assert json.loads(with_json.out)["totals"]["would_run"] == 1
     assert (folder / "other.html").read_text() == text
+
+
+def test_what_came_out_is_kept_for_the_pages(remediator: Run, folder: Path) -> None:
+    assert remediator("backtest", "--from", "month.jsonl", "--record").code == 0
+    assert remediator("policies", "test", "--record").code == 0
+    found = read_outcomes(folder / "data" / "policy-outcomes.json")["restart"]
+    assert found.backtest is not None
+    assert (found.backtest.episodes, found.backtest.would_run) == (1, 1)
+    assert found.tests is not None
+    assert found.tests.policy_hash == found.backtest.policy_hash
 
 
 @pytest.mark.parametrize(

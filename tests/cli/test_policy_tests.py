@@ -11,6 +11,7 @@ import pytest
 
 from remediator.authoring.reference import PROJECT
 from remediator.cli.app import run
+from remediator.policy.outcomes import read_outcomes
 from tests.authoring.policy_tests.files import Folder
 
 TEXT = """
@@ -49,6 +50,16 @@ def test_a_failure_ends_with_1_and_is_shown(folder: Folder, capfd: pytest.Captur
     assert "policies/tests/restart-cache.yaml:7:32: at 2m, run\n" not in out
     assert "policies/tests/restart-cache.yaml:7:28: at 2m, run.state" in out
     assert "- expected failed" in out
+
+
+def test_what_came_out_is_kept_for_the_pages(folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+    folder.write(TEXT.replace("succeeded", "failed"))
+    assert run(["policies", "test", "--record"]) == 1
+    (found,) = read_outcomes(Path("data/policy-outcomes.json")).values()
+    assert found.tests is not None
+    assert (found.tests.passed, found.tests.failed) == (1, 1)
+    assert run(["policies", "test", "--record", "-k", "waits"]) == 2
+    assert "leave out -k" in capfd.readouterr().err
 
 
 def test_tests_are_chosen_by_a_part_of_their_name(folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from remediator.actions.base import FailureReason, failed
 from remediator.errors import Problem
+from remediator.policy.outcomes import LastBacktest, LastTests, Outcomes, record_outcomes
 from remediator.runs.records import Run
 from remediator.runs.states import RunState
 from remediator.settings import Mode
@@ -51,7 +52,6 @@ async def test_policies_are_listed_with_their_numbers(tmp_path: Path) -> None:
         html = await page(served, "/policies/fix")
         assert "<dt>Success</dt><dd>67 %</dd>" in html
         assert html.count('<rect class="good"') == 2
-        assert "No result of its tests or of a backtest is recorded" in html
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,26 @@ async def test_a_file_that_is_refused_is_told_at_its_policy(
             html = await page(served, path)
             assert "newest file refused" in html
             assert "is no policy" in html
+
+
+async def test_what_tests_and_backtests_came_to_is_shown(tmp_path: Path) -> None:
+    kept = tmp_path / "outcomes.json"
+    async with site(tmp_path, POLICY, outcomes=kept) as served:
+        html = await page(served, "/policies/fix")
+        assert "No tests are recorded" in html
+        assert "No backtest is recorded" in html
+        policy, at = served.services.policies.current.policies["fix"], served.services.clock.now()
+        tests = LastTests(at=at, policy_hash=policy.hash, passed=11, failed=2)
+        past = LastBacktest(
+            at=at, policy_hash="old", since=at, until=at, episodes=4321, would_run=21, would_ask=3
+        )
+        record_outcomes(kept, {"fix": Outcomes(tests=tests, backtest=past)})
+        html = await page(served, "/policies/fix")
+        assert "11 passed, 2 failed</span> Tests of this version of it" in html
+        assert "Backtest of <strong>another version</strong> of it" in html
+        assert "4,321 alerts, 21 runs, 3 requests for approval" in html
+        kept.write_text("none of ours")
+        assert "holds no outcomes of policies" in await page(served, "/policies/fix")
 
 
 async def test_an_open_failure_breaker_is_shown_and_closed(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import quote
 
 import yaml
@@ -17,6 +19,7 @@ from pygments.lexers.data import YamlLexer
 from remediator.errors import Problem
 from remediator.plain_text import lines
 from remediator.policy.loaded import LoadedPolicy
+from remediator.policy.outcomes import Outcomes, OutcomesError, read_outcomes
 from remediator.runs.records import Run
 from remediator.runs.verdicts import Decision, VerdictKind
 from remediator.store.base import Filter, Reads
@@ -91,18 +94,29 @@ async def show_policy(request: web.Request) -> web.StreamResponse:
         return standing(reads, policy, now, ceiling, refused), last
 
     stands, runs = await services.store.read(read)
+    outcomes, unreadable = await asyncio.to_thread(_outcomes, services.settings.outcomes, policy.name)
     return await render(
         request,
         "policy.html",
         policy=policy,
         stands=stands,
         runs=runs,
+        outcomes=outcomes,
+        unreadable=unreadable,
         refused=_of_file(refused, policy),
         days=DAYS,
         reasons={str(reason): words for reason, words in REASONS.items()},
         document=_highlighted(policy),
         labels=_labels_to_begin_with(policy),
     )
+
+
+def _outcomes(path: Path, policy: str) -> tuple[Outcomes, str]:
+    """Return what is recorded of a policy, or in words why that can't be read."""
+    try:
+        return read_outcomes(path).get(policy, Outcomes()), ""
+    except OutcomesError as error:
+        return Outcomes(), str(error)
 
 
 async def show_plan(request: web.Request) -> web.StreamResponse:
