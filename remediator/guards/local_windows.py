@@ -8,9 +8,10 @@ twice the first is meant. So a window that lies in a skipped hour does not come 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -114,17 +115,26 @@ class LocalWindows:
         edges = (edge for window in self._around(moment) for edge in window)
         return min((edge for edge in edges if edge > moment), default=None)
 
-    def _around(self, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
-        today = moment.astimezone(self.zone).date()
-        length = self.end - self.begin if self.end > self.begin else self.end - self.begin + _DAY
-        for ahead in range(-2, _DAYS_AHEAD):
-            day = today + ahead * _DAY
-            if day.weekday() in self.days:
-                start, end = self._utc(day, self.begin), self._utc(day, self.begin + length)
-                if start < end:
-                    yield start, end
+    def _around(self, moment: datetime) -> Sequence[tuple[datetime, datetime]]:
+        return _around(self, moment.astimezone(self.zone).date())
 
-    def _utc(self, day: date, since_midnight: timedelta) -> datetime:
-        # Adding to a naive time moves the hands of the clock; the zone then says when that was.
-        local = datetime.combine(day, time()) + since_midnight
-        return local.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
+
+# A pure function, and asked for the same day again and again.
+@lru_cache(maxsize=256)
+def _around(windows: LocalWindows, today: date) -> Sequence[tuple[datetime, datetime]]:
+    length = windows.end - windows.begin
+    if length <= timedelta(0):
+        length += _DAY
+    days = (today + ahead * _DAY for ahead in range(-2, _DAYS_AHEAD))
+    begun = [day for day in days if day.weekday() in windows.days]
+    edges = [
+        (_utc(day, windows.begin, windows.zone), _utc(day, windows.begin + length, windows.zone))
+        for day in begun
+    ]
+    return tuple((start, end) for start, end in edges if start < end)
+
+
+def _utc(day: date, since_midnight: timedelta, zone: ZoneInfo) -> datetime:
+    # Adding to a naive time moves the hands of the clock; the zone then says when that was.
+    local = datetime.combine(day, time()) + since_midnight
+    return local.replace(tzinfo=zone, fold=0).astimezone(UTC)

@@ -22,5 +22,6 @@ def is_own(look: Look, run_id: int) -> bool:
 
 def frees_at(starts: list[Start], most: int) -> Start | None:
     """Return the start that has to leave the window before fewer than `most` are in it."""
-    newest_first = sorted(starts, key=lambda start: start.at, reverse=True)
-    return newest_first[most - 1] if len(newest_first) >= most else None
+    if len(starts) < most:
+        return None
+    return sorted(starts, key=lambda start: start.at, reverse=True)[most - 1]
