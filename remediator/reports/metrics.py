@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any, Protocol
 
 import promql_parser as promql
@@ -20,6 +20,8 @@ _MOST_QUERIES = 8
 _MOST_SERIES = 6
 _POINTS = 240
 _SHORTEST_STEP = timedelta(seconds=5)
+_PRECISION = timedelta(milliseconds=1)
+"""Of Prometheus's times."""
 _COMPARISONS = ("==", "!=", ">", "<", ">=", "<=")
 _JOINS = ("and", "or", "unless")
 
@@ -69,14 +71,25 @@ class Measured:
 
 async def measure(incident: Incident, window: Window, promql_over: AsksRange) -> tuple[Measured, ...]:
     """Ask for every query of the incident, one after another: nobody waits for a report."""
-    step = max((window.end - window.start) / _POINTS, _SHORTEST_STEP)
+    start, step = _grid(window)
     found = []
     for query in queries_of(incident):
-        answer = await promql_over.query_range(query, window.start, window.end, step)
+        answer = await promql_over.query_range(query, start, window.end, step)
         series = tuple(sorted(answer.series, key=lambda one: sorted(one.labels.items())))[:_MOST_SERIES]
         summaries = tuple(_summed_up(one, window) for one in series)
         found.append(Measured(query, series, summaries, answer.error))
     return tuple(found)
+
+
+def _grid(window: Window) -> tuple[datetime, timedelta]:
+    """Return where to begin and how far to step, so that the very beginning of the incident is looked at.
+
+    However short it was, what was wrong then is among the points.
+    """
+    step = max((window.end - window.start) / _POINTS, _SHORTEST_STEP)
+    step = ceil(step / _PRECISION) * _PRECISION
+    opened_at = window.opened_at.replace(microsecond=window.opened_at.microsecond // 1000 * 1000)
+    return opened_at - (opened_at - window.start) // step * step, step
 
 
 def queries_of(incident: Incident) -> tuple[str, ...]:
@@ -128,8 +141,9 @@ def _values(node: Any) -> Iterator[Any]:
 
 
 def _summed_up(series: Series, window: Window) -> Summary:
-    before = [value for at, value in series.points if at < window.opened_at]
-    during = [value for at, value in series.points if window.opened_at <= at <= window.ended_at]
+    opened_at = window.opened_at - _PRECISION
+    before = [value for at, value in series.points if at < opened_at]
+    during = [value for at, value in series.points if opened_at <= at <= window.ended_at]
     after = [value for at, value in series.points if at > window.ended_at]
     # The metric's own name stands in the query already.
     shown = sorted((name, value) for name, value in series.labels.items() if name != "__name__")
