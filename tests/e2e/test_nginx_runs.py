@@ -68,7 +68,9 @@ class Web:
 
     def throttles(self) -> bool:
         """Ask more often than the limit allows. nginx reads its files again a little after it was told."""
-        with httpx.Client(base_url=self._running.url, trust_env=False) as client:
+        # A connection that is kept may belong to a worker that is being replaced.
+        each_its_own = {"Connection": "close"}
+        with httpx.Client(base_url=self._running.url, headers=each_its_own, trust_env=False) as client:
             codes = {client.get("/page").status_code for _ in range(_MORE_THAN_A_BURST)}
         return httpx.codes.TOO_MANY_REQUESTS in codes
 
