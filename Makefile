@@ -11,6 +11,7 @@ help:
 	@echo "make test    run the tests (ARGS='-k name' passes options to pytest)"
 	@echo "make check   formatting, lint, types and layers"
 	@echo "make bench   measure, and change every guard to see its tests notice (ONLY='name' runs one)"
+	@echo "make torture try for 20 minutes to break what is promised (ARGS='--only name --seed 1')"
 	@echo "make docs    write the generated pages under docs/ again"
 	@echo "make lock    pin the dependencies again (needs uv)"
 	@echo "make clean   remove the virtual environment and caches"
@@ -29,6 +30,9 @@ check: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(ONLY)
+
+torture: $(READY)
+	@$(BIN)/python -m torture $(ARGS)
 
 docs: $(READY)
 	@$(BIN)/python -m remediator.authoring.reference
@@ -66,4 +70,4 @@ $(READY): requirements.lock pyproject.toml
 	fi
 	@touch $(READY)
 
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo test check bench torture docs lock clean

@@ -60,7 +60,7 @@ def _name(requirement: str) -> str:
 def test_files_named_by_the_makefile_exist() -> None:
     makefile = (PROJECT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    assert {"demo", "test", "check", "bench", "clean", "help", "docs", "lock"} <= targets
+    assert {"demo", "test", "check", "bench", "torture", "clean", "help", "docs", "lock"} <= targets
     assert Path(PROJECT / ".ci/run").stat().st_mode & 0o111
 
 

@@ -1,0 +1,1 @@
+"""The long attempts to break what docs/reliability.md promises. `make torture` runs them."""

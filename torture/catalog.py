@@ -1,0 +1,22 @@
+"""Which trials there are, and how long each may take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torture.trial import Runs
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One trial of the catalog. See `Runs` for what `run` is."""
+
+    name: str
+    """What `--only` names."""
+    run: Runs
+    share: float
+    """How much of the time it may take, beside the others' shares."""
+
+
+TRIALS: Sequence[Entry] = ()
