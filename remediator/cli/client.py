@@ -10,20 +10,12 @@ from typing import Any, Self
 
 import httpx
 
-from remediator.errors import RemediatorError
+from remediator.cli.api_error import ApiError
 
 TOKEN_VARIABLE = "REMEDIATOR_TOKEN"
 _TIMEOUT_SECONDS = 15.0
 # The answer was understood and is no: somebody was faster, it expired, it does not fit its state.
 _REFUSALS = frozenset({409, 410})
-
-
-class ApiError(RemediatorError):
-    """The server can't be reached, or answered with an error. `refused`: it was understood, and is no."""
-
-    def __init__(self, message: str, *, refused: bool = False) -> None:
-        super().__init__(message)
-        self.refused = refused
 
 
 class ApiClient:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from remediator.cli.client import ApiClient, ApiError
+from remediator.cli.api_error import ApiError
+from remediator.cli.client import ApiClient
 from remediator.cli.output import ExitCode, complain, print_json, print_line, say
 from remediator.cli.plans import print_plan
 from remediator.content_hash import content_hash

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from remediator.authoring.reference import PROJECT
-from remediator.cli.app import command_names
+from remediator.cli.catalog import command_names
 from remediator.cli.workspace import open_workspace
 from remediator.policy.loader import load_policy
 from remediator.settings import Settings
