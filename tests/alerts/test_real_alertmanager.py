@@ -33,7 +33,7 @@ class Deliveries:
                 self._committed.put_nowait(row)
 
     async def next(self) -> AuditRow:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             return await self._committed.get()
 
 

@@ -24,7 +24,7 @@ PHONE: dict[str, Any] = {
 }
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 # For machines with much else to do; a page that is right takes far less.
-_PATIENCE_MS = 20_000
+_PATIENCE_MS = 90_000
 _GRAVE = ("serious", "critical")
 _ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 

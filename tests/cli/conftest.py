@@ -100,7 +100,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    assert ready.wait(timeout=10)
+    assert ready.wait(timeout=60)
     monkeypatch.setenv("REMEDIATOR_URL", prepared.url)
     yield prepared
     loop.call_soon_threadsafe(stop.set)

@@ -66,6 +66,6 @@ async def test_a_pair_shares_silences(session: aiohttp.ClientSession, tmp_path: 
             member.fire({"alertname": "Plain"})
         pair[0].silence(alertname="Plain")
         other = client(session, pair[1])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while await other.alerts(active=True, silenced=False, inhibited=False):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

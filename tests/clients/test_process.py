@@ -35,7 +35,7 @@ def runs(pid: int) -> bool:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for something outside that tells nobody when it happens."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -55,7 +55,7 @@ async def client(scraped: Scraped) -> AsyncIterator[PrometheusClient]:
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait for what Prometheus tells nobody when it happens."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not await holds():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -78,7 +78,7 @@ def test_a_pid_file_that_names_another_process_is_not_believed(tmp_path: Path) -
         ServiceProcess(tmp_path, "pms").stop(gently=False)
         assert bystander.poll() is None
     finally:
-        bystander.communicate(b"\n", timeout=10)
+        bystander.communicate(b"\n", timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_pid_file_that_names_another_process_is_not_believed(tmp_path: Path) -
 def test_ends_when_its_owner_is_gone(module: str, port: int) -> None:
     owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     process = subprocess.Popen([sys.executable, "-m", module, "--port", str(port), "--owner", str(owner.pid)])
-    owner.communicate(b"\n", timeout=10)
-    assert process.wait(timeout=20) == 0
+    owner.communicate(b"\n", timeout=60)
+    assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("address", ["not-an-address", "192.0.2.1/../../settings/pms-type", "--help; reboot"])

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 
 _PASSED_ON = ("authorization", "content-type")
-_LONGEST_WAIT_SECONDS = 20.0
+_LONGEST_WAIT_SECONDS = 120.0
 
 
 class _Gate(ThreadingHTTPServer):

@@ -17,7 +17,7 @@ import httpx
 import yaml
 
 TOKEN = "a-token-for-tests"
-_WAIT_SECONDS = 30.0
+_WAIT_SECONDS = 120.0
 
 
 def tokens() -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ class Receiver:
         """Kill it as a power cut would."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
     def await_death(self) -> int:
         """Wait until it has ended by itself."""
@@ -103,13 +103,13 @@ class Receiver:
 
     def get(self, path: str, **params: Any) -> Any:
         """Ask the API."""
-        reply = httpx.get(f"{self.url}{path}", params=params, headers=_headers(), timeout=10)
+        reply = httpx.get(f"{self.url}{path}", params=params, headers=_headers(), timeout=60)
         reply.raise_for_status()
         return reply.json()
 
     def post(self, path: str, body: Any) -> httpx.Response:
         """Tell the API."""
-        return httpx.post(f"{self.url}{path}", json=body, headers=_headers(), timeout=10)
+        return httpx.post(f"{self.url}{path}", json=body, headers=_headers(), timeout=60)
 
     def deliver(self, payload: Any) -> int:
         """Post a payload as Alertmanager does; returns the status."""
@@ -143,14 +143,14 @@ class Receiver:
             env={**os.environ, **self.env, "REMEDIATOR_TOKEN": TOKEN, "REMEDIATOR_URL": self.url},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
             cwd=self.folder,
         )
 
     def _ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=2).status_code == httpx.codes.OK
+            return httpx.get(f"{self.url}/health/ready", timeout=20).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 

@@ -60,8 +60,9 @@ def _world(receiver: Receiver, folder: Path) -> Iterator[MetricsTarget]:
         yield target
 
 
-def _show(target: MetricsTarget, *series: str) -> None:
-    target.text = "".join(f"{one} 1\n" for one in series)
+def _show(target: MetricsTarget, values: dict[str, int]) -> None:
+    """Show all of them in one go: a scrape may come at any moment."""
+    target.text = "".join(f"{name} {value}\n" for name, value in values.items())
 
 
 def _decided(
@@ -76,15 +77,16 @@ def _decided(
 
 def _live_through(receiver: Receiver, target: MetricsTarget) -> None:
     """One alert runs, one is blocked and let go, one is blocked and over, one fits nobody, one cools down."""
-    _show(target, "runs", "guarded", "brief", "unmatched", 'twice{n="a"}', "allowed 0\nnever")
-    target.text = target.text.replace("allowed 0\nnever 1", "allowed 0\nnever 0")
+    shown = {"runs": 1, "guarded": 1, "brief": 1, "unmatched": 1, 'twice{n="a"}': 1, "allowed": 0, "never": 0}
+    _show(target, shown)
     receiver.until(_decided(receiver, "guarded", "blocked", "precondition"), "it was not blocked")
     receiver.until(_decided(receiver, "brief", "blocked", "precondition"), "it was not blocked")
     receiver.until(_succeeded(receiver, {"runs", "twice"}), "they did not run")
-    target.text = target.text.replace("allowed 0", "allowed 1") + 'twice{n="b"} 1\n'
+    shown |= {"allowed": 1, 'twice{n="b"}': 1}
+    _show(target, shown)
     receiver.until(_succeeded(receiver, {"runs", "twice", "guarded"}), "it was not let go")
     receiver.until(_decided(receiver, "twice", "blocked", "cooldown"), "it did not cool down")
-    target.text = target.text.replace("brief 1", "brief 0")
+    _show(target, shown | {"brief": 0})
     receiver.until(
         lambda: any(
             episode["closed_at"] for episode in receiver.get("/api/v1/episodes", alertname="Brief")["items"]

@@ -30,7 +30,7 @@ _PORTS = {
     "redis": 6379,
 }
 _DEMO = ("agente-api", "qloapps", "postgres", "redis")
-_SECONDS = 60
+_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def until(true: Callable[[], Any], why: str, stack: ComposeStack) -> Any:
 
 def get(place: Place, path: str, **params: str) -> Any:
     headers = {"Authorization": f"Bearer {_TOKEN}"}
-    answer = httpx.get(f"{place.url}{path}", headers=headers, params=params, timeout=5, trust_env=False)
+    answer = httpx.get(f"{place.url}{path}", headers=headers, params=params, timeout=30, trust_env=False)
     return answer.raise_for_status().json()
 
 
@@ -105,7 +105,7 @@ def test_an_alert_goes_all_the_way(stack: ComposeStack, places: dict[str, Place]
     seen = 'remediator_watchdog_last_seen_timestamp_seconds{source="default"}'
     metrics = f"{places['remediator'].url}/metrics"
     until(
-        lambda: seen in httpx.get(metrics, timeout=5, trust_env=False).text,
+        lambda: seen in httpx.get(metrics, timeout=30, trust_env=False).text,
         "the Watchdog did not arrive",
         stack,
     )

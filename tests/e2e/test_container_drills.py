@@ -31,7 +31,7 @@ from tests.real.engine import container_engine
 from tests.real.require import require
 
 _FACTOR = 15.0
-_WITHIN = timedelta(minutes=3)
+_WITHIN = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)

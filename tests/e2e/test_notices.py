@@ -128,10 +128,10 @@ def _a_dead_channel_is_seen(receiver: Receiver) -> None:
     assert channels["dead"]["retry_at"] is not None
     assert "dead-secret" not in str(channels)
     assert channels["incidents"]["failures"] == 0
-    metrics = httpx.get(f"{receiver.url}/metrics", timeout=10).text
+    metrics = httpx.get(f"{receiver.url}/metrics", timeout=60).text
     assert 'remediator_notifications_total{channel="dead",result="delayed"}' in metrics
     assert 'remediator_notifications_total{channel="incidents",result="sent"}' in metrics
-    page = httpx.get(f"{receiver.url}/", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
+    page = httpx.get(f"{receiver.url}/", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60)
     assert page.status_code == 200
     assert "<bdi>dead</bdi></strong> takes nothing" in page.text
     assert "<bdi>incidents</bdi></strong> takes" not in page.text

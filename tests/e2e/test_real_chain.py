@@ -78,7 +78,7 @@ def hotel_agent(port: int, pms_port: int) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def rules(folder: Path) -> list[Path]:

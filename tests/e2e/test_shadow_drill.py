@@ -28,7 +28,7 @@ def _drill(receiver: Receiver, *arguments: str) -> subprocess.CompletedProcess[s
     command = [sys.executable, "-m", "remediator", "drill", "database-down", "--shadow", "--url"]
     env = os.environ | {"REMEDIATOR_TOKEN": TOKEN}
     return subprocess.run(
-        [*command, receiver.url, *arguments], capture_output=True, text=True, timeout=120, env=env
+        [*command, receiver.url, *arguments], capture_output=True, text=True, timeout=600, env=env
     )
 
 

@@ -64,7 +64,7 @@ async def live_through(begin: Begin, failpoint: str | None, probe: ProbeAnswer) 
     world = await begin(JOB, clock=clock, script=acts, failpoint=failpoint)
     for deliver in ("fire", "resolve"):
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait_for(getattr(world, deliver)(), 5)
+            await asyncio.wait_for(getattr(world, deliver)(), 60)
         if failpoint is not None:
             await world.end()
             world = await begin(JOB, clock=clock, script=acts)

@@ -148,7 +148,7 @@ def alertmanager_pair(
 
 
 def _await_cluster(*members: RealAlertmanager) -> None:
-    ends_at = time.monotonic() + 30
+    ends_at = time.monotonic() + 120
     while time.monotonic() < ends_at:
         seen = [member.cluster() for member in members]
         if all(one["status"] == "ready" and len(one["peers"]) == len(members) for one in seen):

@@ -75,7 +75,7 @@ def compose_config(folder: Path, env: Mapping[str, str]) -> subprocess.Completed
         env={"PATH": os.environ["PATH"], "HOME": str(folder), **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -130,7 +130,7 @@ class ComposeStack:
             env={**os.environ, "DOCKER_HOST": self.engine.docker_host},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         if done.returncode != 0:

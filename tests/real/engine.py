@@ -70,7 +70,7 @@ class Engine:
     def tried(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run a podman command, well or not."""
         return subprocess.run(
-            ["podman", *argv], env=dict(self.env), check=False, capture_output=True, text=True, timeout=60
+            ["podman", *argv], env=dict(self.env), check=False, capture_output=True, text=True, timeout=240
         )
 
 
@@ -109,7 +109,7 @@ def container_engine(folder: Path) -> Iterator[Engine]:
         yield engine
     finally:
         service.terminate()
-        service.wait(timeout=30)
+        service.wait(timeout=60)
         engine.podman("rm", "-f", "-a", "-t", "0")
 
 
@@ -134,13 +134,13 @@ def _build(folder: Path, env: Mapping[str, str]) -> None:
         env=dict(env),
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=240,
     )
 
 
 def _await_socket(socket: Path, service: subprocess.Popen[bytes]) -> None:
     """The socket is the only sign that the service gives."""
-    ends_at = time.monotonic() + 30
+    ends_at = time.monotonic() + 120
     while not socket.exists():
         if service.poll() is not None or time.monotonic() > ends_at:
             pytest.fail(f"podman's service did not start; see {socket.parent / 'service.log'}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,8 +57,18 @@ class RealNginx:
 
     def header(self, name: str) -> str | None:
         """Return a header of its answer."""
-        found: str | None = httpx.get(self.url, timeout=5, trust_env=False).headers.get(name)
+        found: str | None = httpx.get(self.url, timeout=30, trust_env=False).headers.get(name)
         return found
+
+    def settled_on(self, name: str, value: str | None) -> bool:
+        """Say whether every answer has this header: a reload's old worker answers on for a while."""
+        return self.header(name) == value and len(self._workers()) == 1
+
+    def _workers(self) -> list[str]:
+        master = (self.folder / "nginx.pid").read_text().strip()
+        return subprocess.run(
+            ["pgrep", "-P", master], capture_output=True, text=True, check=True
+        ).stdout.split()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-_LONGEST_HANG_SECONDS = 60.0
+_LONGEST_HANG_SECONDS = 240.0
 
 
 @dataclass

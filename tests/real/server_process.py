@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-_START_SECONDS = 30
-_STOP_SECONDS = 10
+_START_SECONDS = 120
+_STOP_SECONDS = 60
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     ends_at = time.monotonic() + _START_SECONDS
     while time.monotonic() < ends_at and process.poll() is None:
         try:
-            if httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK:
+            if httpx.get(url, timeout=30, trust_env=False).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             pass

@@ -43,7 +43,7 @@ class Stream:
     async def next(self) -> Event:
         """Return the next event; pings are passed over."""
         while True:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(90):
                 block = await self.response.content.readuntil(b"\r\n\r\n")
             if not block.strip():
                 raise EOFError
@@ -202,7 +202,7 @@ async def test_whoever_left_makes_room(served: Site, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("remediator.web.event_streams._MOST_STREAMS", 1)
     monkeypatch.setattr("remediator.web.events._PING_INTERVAL", SHORT)
     for _ in range(3):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while await _status(served) != HTTPStatus.OK:
                 pass  # until a ping finds nobody there
 
@@ -224,7 +224,7 @@ async def test_whoever_does_not_read_is_cut_and_holds_up_nobody(tmp_path: Path) 
             await note(served, text="a" * 200_000, count=100)
             assert len(await stream.until(100)) == 100
         rest = 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             with suppress(ConnectionResetError):
                 while chunk := await reader.read(65536):
                     rest += len(chunk)

@@ -62,10 +62,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield told.result(timeout=30)
+        yield told.result(timeout=120)
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=30)
+        thread.join(timeout=120)
         loop.close()
 
 

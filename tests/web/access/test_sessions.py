@@ -200,7 +200,7 @@ async def _open(served: Site, **headers: str) -> aiohttp.ClientResponse:
 
 
 async def _ends(response: aiohttp.ClientResponse) -> bool:
-    async with asyncio.timeout(20):  # else a stream that does not end would never be told
+    async with asyncio.timeout(90):  # else a stream that does not end would never be told
         while await response.content.readany():
             pass
     return response.content.at_eof()
