@@ -9,8 +9,9 @@ from remediator.web.keys import API_DESCRIPTION
 
 async def show_openapi(request: web.Request) -> web.StreamResponse:
     """Show the OpenAPI document."""
+    description = await request.app[API_DESCRIPTION].get()
     return web.Response(
-        body=request.app[API_DESCRIPTION].document,
+        body=description.document,
         content_type="application/json",
         headers={"X-Content-Type-Options": "nosniff"},
     )
@@ -18,7 +19,7 @@ async def show_openapi(request: web.Request) -> web.StreamResponse:
 
 async def show_docs(request: web.Request) -> web.StreamResponse:
     """Show the API to people."""
-    description = request.app[API_DESCRIPTION]
+    description = await request.app[API_DESCRIPTION].get()
     return web.Response(
         text=description.page,
         content_type="text/html",

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from remediator.settings import Role
 from remediator.web.access import Access
-from remediator.web.api_description import describe
+from remediator.web.api_description import ApiDescription
 from remediator.web.auth import secured
 from remediator.web.connections import Connections
 from remediator.web.csrf import same_origin
@@ -51,7 +51,7 @@ def build_app(services: Services) -> web.Application:
         write_timeout=server.body_timeout,
     )
     app[ACCESS] = Access(services)
-    app[API_DESCRIPTION] = describe(openapi_document(ROUTES, version=version("remediator")))
+    app[API_DESCRIPTION] = ApiDescription(lambda: openapi_document(ROUTES, version=version("remediator")))
     app[EVENT_FEED] = EventFeed(services.store)
     app[EVENT_STREAMS] = EventStreams()
     set_up_pages(app)
