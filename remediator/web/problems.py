@@ -10,6 +10,7 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from remediator.reports.writer import NoSuchRunError
 from remediator.store.base import ConflictError, StoreUnavailableError
 from remediator.web.problem_details import ProblemDetails
 
@@ -66,6 +67,8 @@ async def answered(
         problem = error
     except web.HTTPException as error:
         problem = _from_aiohttp(error)
+    except NoSuchRunError as error:
+        problem = ProblemError(HTTPStatus.NOT_FOUND, str(error))
     except StoreUnavailableError:
         _LOG.warning("the store can't commit now", extra={"fields": {"action": "api.unavailable"}})
         problem = ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the store can't answer now; try again")

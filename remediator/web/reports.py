@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from aiohttp import web
 
-from remediator.reports.writer import NoSuchRunError
 from remediator.web.json_response import json_response
 from remediator.web.keys import SERVICES
 from remediator.web.paging import Query, read_query
-from remediator.web.problems import ProblemError
 from remediator.web.runs import record_id
 from remediator.web.schemas import Output
 
@@ -28,9 +24,6 @@ class ReportOutput(Output):
 async def show_report(request: web.Request) -> web.StreamResponse:
     """Make the report of a run's incident."""
     read_query(request, Query)
-    try:
-        report = await request.app[SERVICES].reports.make(record_id(request))
-    except NoSuchRunError as error:
-        raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
+    report = await request.app[SERVICES].reports.make(record_id(request))
     svg = report.svg.decode() if report.svg is not None else None
     return json_response(ReportOutput(name=report.name, markdown=report.text, svg=svg))

@@ -61,7 +61,7 @@ def breaker_open_until(reads: Reads, policy: LoadedPolicy, now: datetime) -> dat
     for guard in policy.guards:
         if isinstance(guard.params, FailureBreakerParams):
             since = now - FailureBreaker().window(guard.params)
-            history = reads.history(now=now, since=since, policy=policy.name, shadow=False)
+            history = reads.history(now=now, since=since, policy=policy.name, shadow=False, others_since=now)
             opened.append(open_until(guard.params, history, policy.name, now))
     return max((until for until in opened if until is not None), default=None)
 

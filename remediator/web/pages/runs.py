@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from aiohttp import web
 from markupsafe import Markup
 
-from remediator.reports.writer import NoSuchRunError
 from remediator.runs.audit import AuditRow
 from remediator.runs.records import Run
 from remediator.runs.states import RunState
@@ -81,11 +80,7 @@ async def show_run(request: web.Request) -> web.StreamResponse:
 async def show_plot(request: web.Request) -> web.StreamResponse:
     """Draw the metrics around a run, with what was done marked; or say in the image why there are none."""
     read_query(request, PlotQuery)
-    run_id = record_id(request)
-    try:
-        drawing = await request.app[SERVICES].reports.draw(run_id)
-    except NoSuchRunError as error:
-        raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
+    drawing = await request.app[SERVICES].reports.draw(record_id(request))
     svg = drawing.svg or _in_words(drawing.why_none).encode()
     return web.Response(body=svg, content_type="image/svg+xml", headers=_IMAGE_HEADERS)
 
@@ -94,10 +89,7 @@ async def show_report(request: web.Request) -> web.StreamResponse:
     """Show the report of a run's incident."""
     read_query(request, Query)
     run_id = record_id(request)
-    try:
-        report = await request.app[SERVICES].reports.make(run_id)
-    except NoSuchRunError as error:
-        raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
+    report = await request.app[SERVICES].reports.make(run_id)
     return await render(request, "report.html", report=report, run_id=run_id)
 
 
