@@ -1,0 +1,21 @@
+"""Folders in memory: a kill, unlike a power cut, loses nothing that was written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_IN_MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is such a thing, for lives that commit thousands of times."""
+    if not _IN_MEMORY.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=_IN_MEMORY) as made:
+        yield Path(made)
