@@ -35,7 +35,7 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         ValueError: with what is wrong and an example, when `text` is not one.
     """
-    if len(text) > _MAX_LENGTH or not _WHOLE.match(text):
+    if len(text) > _MAX_LENGTH or not _WHOLE.fullmatch(text):
         raise ValueError(f"{text[:_MAX_LENGTH]!r} is not a duration; write it like 30s, 5m or 1h30m")
     total_ms = sum(int(count) * _UNITS_MS[unit] for count, unit in _PART.findall(text))
     try:
@@ -48,7 +48,8 @@ def parse_duration(text: str) -> timedelta:
 @lru_cache(maxsize=4096)
 def format_duration(duration: timedelta) -> str:
     """Write a duration as Prometheus does, to the millisecond; years and weeks are not used."""
-    rest_ms = round(duration / timedelta(milliseconds=1))
+    # In whole numbers: a quotient of thousands of years has no milliseconds left.
+    rest_ms = round(duration // timedelta(microseconds=1), -3) // 1000
     if rest_ms == 0:
         return "0s"
     parts: list[str] = ["-"] if rest_ms < 0 else []

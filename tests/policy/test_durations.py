@@ -11,7 +11,7 @@ from remediator.durations import format_duration, parse_duration
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@given(st.integers(0, 10**12))
+@given(st.integers(0, timedelta.max // MILLISECOND))
 def test_what_is_written_reads_back(milliseconds: int) -> None:
     duration = milliseconds * MILLISECOND
     assert parse_duration(format_duration(duration)) == duration
@@ -34,7 +34,7 @@ def test_prometheus_durations(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "5 m", "1m1h", "1m1m", "-1s", "1.5h", "s", "1S", "9" * 70 + "s", "5 minutes"]
+    "text", ["", "5", "5 m", "1m1h", "1m1m", "-1s", "1.5h", "s", "1S", "9" * 70 + "s", "5 minutes", "5m\n"]
 )
 def test_other_text_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="30s"):
