@@ -35,6 +35,15 @@ COMMANDS = Group(
             "Replay recorded alerts through policies in virtual time. Asks nothing that acts, "
             "changes nothing.",
         ),
+        "backup": Command(
+            "remediator.cli.backups:make_backup",
+            "Copy the database, beside a running server or without one, and check that the copy is whole.",
+        ),
+        "restore": Command(
+            "remediator.cli.backups:put_back",
+            "Put a backup in the database's place, held until people have "
+            "looked. The server must be stopped.",
+        ),
         "policies": Group(
             "Policy files.",
             {

@@ -75,6 +75,7 @@ class AuditAction(StrEnum):
     SERVER_STARTED = "server.started"
     SERVER_STOPPED = "server.stopped"
     MODE_CHANGED = "server.mode_changed"
+    DATABASE_RESTORED = "database.restored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,3 +23,12 @@ def checkpoint_of(connection: sqlite3.Connection) -> Checkpoint:
         "SELECT sequence, hash, archived_to FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1"
     ).fetchone()
     return Checkpoint(*row) if row else Checkpoint(0, GENESIS_HASH, "")
+
+
+def head_of(connection: sqlite3.Connection) -> tuple[int, str]:
+    """Return sequence and hash of the newest row, also of a log that was archived up to its end."""
+    head = connection.execute("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1").fetchone()
+    if head is None:  # all of it was archived, or nothing was written yet
+        checkpoint = checkpoint_of(connection)
+        return checkpoint.sequence, checkpoint.hash
+    return int(head[0]), str(head[1])

@@ -130,7 +130,7 @@ async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=
         StoreCorruptError: when it is damaged, not a database, not remediator's, or of a newer version.
         StoreUnavailableError: when another server has it, or it can't be opened.
     """
-    path, lock = await asyncio.to_thread(_locked, path)
+    path, lock = await asyncio.to_thread(locked, path)
     with ExitStack() as on_failure:
         on_failure.callback(os.close, lock)
         connection, fault = await asyncio.to_thread(_open_checked, path, busy_timeout)
@@ -142,7 +142,12 @@ async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=
     return SqliteStore(path, connection, readers, index, lock, fault)
 
 
-def _locked(path: Path) -> tuple[Path, int]:
+def locked(path: Path) -> tuple[Path, int]:
+    """Take the lock that the one server of a database holds; returns its real path, and the lock to close.
+
+    Raises:
+        StoreUnavailableError: when another has it, or it can't be made.
+    """
     path = path.resolve()  # one lock for a file, by whatever way it is reached
     lock_path = path.with_name(path.name + ".lock")
     try:
@@ -178,7 +183,7 @@ def _open_checked(path: Path, busy_timeout: timedelta) -> tuple[sqlite3.Connecti
             if damage != "ok":
                 raise StoreCorruptError(_damaged(path, damage))
             migrate(Database(connection), str(path))
-            _set_up(connection)
+            set_up(connection)
             fault = verify_audit(connection)
         except sqlite3.OperationalError as error:
             raise StoreUnavailableError(f"{path} can't be opened: {error}") from error
@@ -215,7 +220,8 @@ def _damaged(path: Path, what: str) -> str:
     return f"{path} is damaged: {what}; restore a backup, or move it away to begin with an empty one"
 
 
-def _set_up(connection: sqlite3.Connection) -> None:
+def set_up(connection: sqlite3.Connection) -> None:
+    """Make a connection one that writes: a commit that returned is on the disk."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
