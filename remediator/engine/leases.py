@@ -126,8 +126,9 @@ def settle_leases(
         lease = tx.open_lease(resource, attribute)
         if lease is None or lease.policy != run.policy:
             continue
-        opened_here = lease.run_id == run.id and lease.position == step.position
-        if outcome.status is OutcomeStatus.ALREADY and opened_here:
+        opened_here = (lease.run_id, lease.option, lease.position) == (run.id, step.option, step.position)
+        # On a later attempt it may be so already because the first one's effect was not seen.
+        if outcome.status is OutcomeStatus.ALREADY and opened_here and step.attempt == 1:
             close_lease(tx, run, lease, LeaseState.UNDONE, now, why="it was so already")
         elif outcome.status is OutcomeStatus.SUCCEEDED:
             tx.save(replace(lease, applied=(step.applied or {}).get(attribute)))

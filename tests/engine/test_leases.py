@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import timedelta
 
-from remediator.actions.base import FailureReason, failed
+from remediator.actions.base import FailureReason, ProbeAnswer, ambiguous, failed
 from remediator.engine.results import Status
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.states import LeaseState, RunKind, RunState
@@ -205,3 +205,19 @@ async def test_a_revert_with_steps_of_its_own_runs_them(begin: Begin) -> None:
     await world.resolve()
     assert world.acted("test.act") == [("test.act", 3), ("test.act", 7)]
     assert [run.state for run in await world.runs()] == [RunState.SUCCEEDED, RunState.REVERTED]
+
+
+async def test_what_an_attempt_did_unseen_comes_back_too(begin: Begin) -> None:
+    """The next attempt finds it so already: by the first one's doing, not by somebody else's."""
+    world = await begin(TEMPORARY)
+    world.script.outcomes["test.set"] = deque([ambiguous(FailureReason.LOST, "the reply was lost")])
+    world.script.probes["test.set"] = ProbeAnswer.UNKNOWN
+    await world.fire()
+    run = await world.run()
+    assert run.state is RunState.NEEDS_HUMAN
+    world.script.values["a"] = 5  # its effect was had
+    await world.parts.control.resume(run.id, actor=OPS, comment="it seems not", treat_step_as="not_done")
+    await world.settle()
+    assert (await world.run()).lease is LeaseState.OPEN
+    await world.resolve()
+    assert world.script.values["a"] == 1
