@@ -24,11 +24,15 @@ from remediator.runs.episodes import Admission, Episode
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.records import Run, TimerKind
 from remediator.runs.verdicts import Decision
+from remediator.runs.waiting import IN_LINE, ONE_LINE, severity_of
 from remediator.settings import Mode
 from remediator.store.base import Reads, Tx
 
 # A look is as late as the tick that notices it, and as a busy loop.
 _TICK_SLACK = timedelta(seconds=2)
+# So many of a line look again within a `recheck`; those behind them take longer.
+_LOOKED_AT = 100
+_LONGEST_LINE = 10_000
 
 
 def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime, *, fresh: bool) -> tuple[int, int]:
@@ -63,7 +67,7 @@ def look_again(tx: Tx, engine: Engine, now: datetime) -> None:
             if removed and engine.policies.get(admission.policy) is not None:
                 admission = tx.save(replace(admission, done=False))  # noqa: PLW2901  it is back
             if not admission.done:
-                tx.set_timer(TimerKind.DECIDE, admission.id, now, admission.priority)
+                look_at(tx, admission, now)
 
 
 def admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy, now: datetime) -> Decision:
@@ -84,6 +88,7 @@ def admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy
             outcome=decision.outcome,
             reason=decision.reason,
             held_since=decision.held_since,
+            severity=severity_of(episode.labels),
         )
     )
     open_escalation(tx, admission, policy.document.escalate, episode)
@@ -97,7 +102,7 @@ def admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy
         prepared=prepared,
         run_id=decision.join_run_id,
     )
-    settle(tx, admission, decision, now)
+    settle(tx, admission, decision, now, policy.document.recheck)
     return decision
 
 
@@ -213,17 +218,33 @@ def _joinable(
     return leased.id
 
 
-def settle(tx: Tx, admission: Admission, decision: Decision, now: datetime) -> None:
+def settle(tx: Tx, admission: Admission, decision: Decision, now: datetime, recheck: timedelta) -> None:
     """Set when an admission is looked at again, or that it is done."""
     if decision.outcome is Outcome.JOINED and decision.join_run_id is not None:
         join_run(tx, admission, decision.join_run_id, now)
         return
     if decision.outcome is Outcome.PLANNED:
-        tx.set_timer(TimerKind.DECIDE, admission.id, now, admission.priority)
+        look_at(tx, admission, now)
     elif decision.next_look_at is not None:
-        tx.set_timer(TimerKind.DECIDE, admission.id, decision.next_look_at, admission.priority)
+        look_at(tx, admission, now + _patience(tx, admission, decision.next_look_at - now, recheck))
     else:
         tx.clear_timer(TimerKind.DECIDE, admission.id)
+
+
+def look_at(tx: Tx, admission: Admission, due_at: datetime) -> None:
+    """Have an admission decided at a time; of several that are due the most important goes first."""
+    tx.set_timer(TimerKind.DECIDE, admission.id, due_at, admission.priority, admission.severity)
+
+
+def _patience(reads: Reads, admission: Admission, named: timedelta, recheck: timedelta) -> timedelta:
+    """Return how long to wait: longer far back in a line, whose first is looked at when its guard says.
+
+    Whoever is before goes first, and wakes the next; that all look at once would only keep everybody busy.
+    """
+    if admission.reason not in IN_LINE and admission.reason not in ONE_LINE:
+        return named
+    ahead = reads.ahead_of(admission, _LONGEST_LINE)
+    return named if ahead == 0 else max(named, recheck) * (1 + ahead // _LOOKED_AT)
 
 
 def join_run(tx: Tx, admission: Admission, run_id: int, now: datetime) -> None:

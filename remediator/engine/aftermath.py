@@ -91,7 +91,7 @@ def look_at_schedule(tx: Tx, policy: str, now: datetime) -> None:
 
 def _reopen(tx: Tx, admission: Admission, due_at: datetime) -> None:
     tx.save(replace(admission, done=False, outcome=Outcome.PLANNED, reason=None))
-    tx.set_timer(TimerKind.DECIDE, admission.id, due_at, admission.priority)
+    tx.set_timer(TimerKind.DECIDE, admission.id, due_at, admission.priority, admission.severity)
 
 
 def _again(run: Run) -> Again | None:

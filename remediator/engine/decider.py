@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from remediator.engine.admission import join_run, question_for, settle
+from remediator.engine.admission import join_run, look_at, question_for, settle
 from remediator.engine.aftermath import look_at_schedule
 from remediator.engine.answers import Answers
 from remediator.engine.asking import ask_for_approval
@@ -16,6 +16,7 @@ from remediator.engine.decide import Question, decide
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import change_state, note_run
+from remediator.engine.lines import lets_pass
 from remediator.engine.recording import keep_policy, record_decision
 from remediator.engine.scopes import Facts, episode_context, scope_of
 from remediator.engine.shadow_records import watch_shadow
@@ -28,6 +29,7 @@ from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.records import Run, TimerKind
 from remediator.runs.verdicts import Decision
+from remediator.runs.waiting import severity_of
 from remediator.store.base import Reads, Tx
 
 
@@ -81,6 +83,7 @@ class Decider:
         if admission is None or admission.done:
             return
         tx.save(replace(admission, done=True, outcome=Outcome.BLOCKED, reason=Reason.POLICY_REMOVED))
+        tx.wake_after(admission, self._engine.clock.now())
         decision = Decision(
             outcome=Outcome.BLOCKED,
             reason=Reason.POLICY_REMOVED,
@@ -115,7 +118,7 @@ class Decider:
         decision = decide(question)
         if decision.needs_facts and facts is None:
             # A guard let go between the two looks: come back at once for the facts.
-            tx.set_timer(TimerKind.DECIDE, subject.admission.id, question.now, subject.admission.priority)
+            look_at(tx, subject.admission, question.now)
             return
         self._store(tx, subject, decision, facts, question.now)
 
@@ -162,7 +165,9 @@ class Decider:
         if decision.outcome is Outcome.JOINED and decision.join_run_id is not None:
             join_run(tx, admission, decision.join_run_id, now)
         else:
-            settle(tx, admission, decision, now)
+            settle(tx, admission, decision, now, subject.prepared.policy.document.recheck)
+        if not _starts_at_once(decision) and lets_pass(subject.admission.reason, decision, subject.prepared):
+            tx.wake_after(subject.admission, now)
         if admission.done:
             look_at_schedule(tx, admission.policy, now)
 
@@ -219,5 +224,10 @@ def begin(tx: Tx, run: Run, decision: Decision, now: datetime) -> Run:
         return change_state(tx, run, RunEvent.GIVE_UP, now, reason=decision.reason, detail=decision.detail)
     if decision.asks:
         return ask_for_approval(tx, run, decision.asks[0], now)
-    tx.set_timer(TimerKind.DRIVE, run.id, now, run.priority)
+    tx.set_timer(TimerKind.DRIVE, run.id, now, run.priority, severity_of(run.context["labels"]))
     return run
+
+
+def _starts_at_once(decision: Decision) -> bool:
+    """Tell whether a run takes the place now: when it has, it lets those who wait look for more."""
+    return decision.outcome is Outcome.RUN and decision.plan is not None

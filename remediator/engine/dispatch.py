@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from remediator.clock import Clock
 from remediator.runs.records import Timer, TimerKind
@@ -17,6 +18,9 @@ _LOG = logging.getLogger("remediator.dispatch")
 # Enough to keep the workers busy, few enough that one look at the timers stays cheap.
 _BATCH = 500
 _AFTER_A_DEFECT = timedelta(seconds=30)
+# One worker in so many takes what is due for longest, whatever its priority: nothing starves behind
+# what is more important, and what is important hardly notices.
+_SHARE = 8
 
 Handler = Callable[[int], Awaitable[None]]
 
@@ -35,6 +39,13 @@ class Waker(Wakes, Protocol):
     def poll_soon(self, source: str) -> None:
         """Ask a source for all its alerts now: some were cut off."""
         ...
+
+
+class _Due(NamedTuple):
+    """Timers that are due: the most important first, and those that are due for longest."""
+
+    important: list[Timer]
+    longest: list[Timer]
 
 
 class Dispatcher:
@@ -59,6 +70,7 @@ class Dispatcher:
         self._workers = workers
         self._fewer = fewer
         self._tasks: dict[tuple[TimerKind, int], asyncio.Task[bool]] = {}
+        self._busy: Counter[TimerKind] = Counter()
         self._pumping: asyncio.Task[None] | None = None
         self._again = False
         self._draining = False
@@ -105,8 +117,10 @@ class Dispatcher:
             except StoreUnavailableError as error:
                 _LOG.warning("timers could not be read, the next tick tries again: %s", error)
                 return
-            for timer in due:
-                self._start(timer)
+            for timer in due.important:
+                self._start(timer, kept_free=True)
+            for timer in due.longest:
+                self._start(timer, kept_free=False)
 
     async def _postpone(self, timer: Timer) -> None:
         """A defect must not be met again at every tick: it would drown the log and starve the others."""
@@ -118,22 +132,30 @@ class Dispatcher:
         except StoreUnavailableError as error:
             _LOG.warning("%s %s: not postponed: %s", timer.kind, timer.subject_id, error)
 
-    def _due(self, reads: Reads) -> list[Timer]:
-        return reads.due_timers(self._clock.now(), _BATCH + len(self._tasks))
+    def _due(self, reads: Reads) -> _Due:
+        now, most = self._clock.now(), _BATCH + len(self._tasks)
+        important = reads.due_timers(now, most)
+        # Where all that is due is under way at once, the order does not matter.
+        longest = reads.longest_due(now, most) if len(important) > self._workers // _SHARE else []
+        return _Due(important, longest)
 
-    def _start(self, timer: Timer) -> None:
+    def _start(self, timer: Timer, *, kept_free: bool) -> None:
         key = (timer.kind, timer.subject_id)
         if key in self._tasks or self._draining:
             return
         most = self._fewer.get(timer.kind, self._workers)
-        if sum(kind is timer.kind for kind, _ in self._tasks) >= most:
+        if kept_free:
+            most -= most // _SHARE
+        if self._busy[timer.kind] >= most:
             return
+        self._busy[timer.kind] += 1
         task = asyncio.create_task(self._handle(timer), name=f"{timer.kind} {timer.subject_id}")
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._done(key, done))
 
     def _done(self, key: tuple[TimerKind, int], task: asyncio.Task[bool]) -> None:
-        self._tasks.pop(key, None)
+        if self._tasks.pop(key, None) is not None:
+            self._busy[key[0]] -= 1
         # What failed is tried again at the next tick, not at once: its timer is still due.
         if not task.cancelled() and task.result():
             self.wake()

@@ -10,6 +10,7 @@ from remediator.engine.context import Engine
 from remediator.engine.dispatch import Wakes
 from remediator.engine.results import Result, Status
 from remediator.runs.audit import AuditAction, AuditEntry
+from remediator.runs.reasons import Reason
 from remediator.runs.records import Hold, HoldScope, TimerKind
 from remediator.store.base import Tx
 
@@ -45,7 +46,7 @@ class Holds:
                 tx.set_timer(TimerKind.HOLD_EXPIRY, hold.id, hold.expires_at)
             self._note(tx, hold, AuditAction.HOLD_ADDED, actor.name)
             # Planned runs look again, and show as held at once.
-            tx.wake_waiting(now)
+            tx.wake_all(Reason.HELD, now)
             return hold
 
         hold = await self._engine.store.write(work)
@@ -65,7 +66,7 @@ class Holds:
             removed = tx.save(replace(hold, removed_at=now, removed_by=actor.name))
             tx.clear_timer(TimerKind.HOLD_EXPIRY, hold_id)
             self._note(tx, removed, AuditAction.HOLD_REMOVED, actor.name)
-            tx.wake_waiting(now)
+            tx.wake_all(Reason.HELD, now)
             return Result(Status.DONE, f"no longer held: {_what(removed)}", hold=removed)
 
         result = await self._engine.store.write(work)
@@ -86,7 +87,7 @@ class Holds:
                 return
             tx.save(replace(hold, removed_at=now, removed_by=ENGINE))
             self._note(tx, hold, AuditAction.HOLD_EXPIRED, ENGINE)
-            tx.wake_waiting(now)
+            tx.wake_all(Reason.HELD, now)
 
         await self._engine.store.write(work)
 

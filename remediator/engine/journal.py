@@ -106,7 +106,7 @@ def change_state(
 def give_back(tx: Tx, run: Run, now: datetime) -> None:
     """Release a run's locks and let those who wait for them look again."""
     if tx.release(run.id):
-        tx.wake_waiting(now)
+        tx.wake_waiting(now, run.target)
 
 
 def cancel_waiting(

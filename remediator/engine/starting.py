@@ -14,6 +14,7 @@ from remediator.engine.decide import decide, lock_keys
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import cancel_waiting, change_state, owned
+from remediator.engine.lines import lets_pass
 from remediator.engine.recording import record_decision
 from remediator.engine.scopes import Facts, scope_of
 from remediator.guards.base import LookPhase
@@ -25,7 +26,10 @@ from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.records import ApprovalRequest, ApprovalState, Run, TimerKind
 from remediator.runs.states import RunState
 from remediator.runs.verdicts import Ask, Decision
+from remediator.runs.waiting import severity_of
 from remediator.store.base import Filter, Reads, Tx
+
+_IN_LINE = (RunState.PLANNED, RunState.HELD)
 
 
 class Starter:
@@ -56,6 +60,25 @@ class Starter:
         return started
 
     def _conclude(
+        self,
+        tx: Tx,
+        before: Run,
+        answers: Mapping[Query, Answer],
+        facts: Facts,
+        *,
+        suppressed: bool | None,
+    ) -> Run:
+        now = self._engine.clock.now()
+        waited = owned(tx, before.id, before.epoch)
+        run = self._look(tx, before, answers, facts, suppressed=suppressed)
+        if run.state not in _IN_LINE:
+            # It took its place, or gave it up: there may be one for others, too.
+            tx.wake_after(waited, now)
+            if tx.runs_under_way() < self._engine.settings.limits.concurrent_runs:
+                tx.wake_waiting(now, run.target)
+        return run
+
+    def _look(
         self,
         tx: Tx,
         before: Run,
@@ -96,6 +119,8 @@ class Starter:
 
     def _wait(self, tx: Tx, run: Run, decision: Decision, episode: Episode, now: datetime) -> Run:
         changed = run.reason is not decision.reason
+        if lets_pass(run.reason, decision, self._engine.prepared_for(run)):
+            tx.wake_after(run, now)
         if decision.reason is Reason.HELD and run.state is RunState.PLANNED:
             run = change_state(tx, run, RunEvent.HOLD, now, reason=Reason.HELD, detail=decision.detail)
         elif decision.reason is not Reason.HELD and run.state is RunState.HELD:
@@ -103,7 +128,8 @@ class Starter:
         run = tx.save(replace(run, reason=decision.reason, detail=decision.detail))
         if changed:
             self._record(tx, run, decision, episode, now)
-        tx.set_timer(TimerKind.DRIVE, run.id, decision.next_look_at or now, run.priority)
+        severity = severity_of(run.context["labels"])
+        tx.set_timer(TimerKind.DRIVE, run.id, decision.next_look_at or now, run.priority, severity)
         return run
 
     def _go(self, tx: Tx, run: Run, decision: Decision, episode: Episode, now: datetime) -> Run:

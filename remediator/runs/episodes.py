@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from remediator.runs.reasons import CloseReason, Outcome, Reason
+from remediator.runs.waiting import MIDDLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,8 @@ class Admission:
     """When the guards were last looked at."""
     done: bool = False
     """Nothing more will be decided."""
+    severity: int = MIDDLE
+    """How severe the alert says it is; lower is worse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Any
 from remediator.runs.plan import Plan
 from remediator.runs.reasons import Reason
 from remediator.runs.states import LeaseState, RunKind, RunState, StepPhase, StepState
+from remediator.runs.waiting import MIDDLE
 
 Json = Any
 """A JSON value."""
@@ -229,6 +230,7 @@ class Timer:
     subject_id: int
     due_at: datetime
     priority: int = 100
+    severity: int = MIDDLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from remediator.runs.episodes import Admission, DecisionRecord, Delivery, Episod
 from remediator.runs.history import History
 from remediator.runs.news import Channel, Escalation, Notice
 from remediator.runs.policy_numbers import PolicyNumbers
+from remediator.runs.reasons import Reason
 from remediator.runs.records import (
     ApprovalRequest,
     Claim,
@@ -33,6 +34,7 @@ from remediator.runs.records import (
 )
 from remediator.runs.schedules import Schedule
 from remediator.runs.shadow import ShadowObservation
+from remediator.runs.waiting import MIDDLE
 
 Record = (
     Delivery
@@ -164,6 +166,10 @@ class Reads(Protocol):
         """Return the episodes that a run serves."""
         ...
 
+    def runs_under_way(self) -> int:
+        """Return how many runs hold their locks: running, verifying or reverting."""
+        ...
+
     def child_runs(self, run_id: int) -> list[Run]:
         """Return the revert runs of a run, oldest first."""
         ...
@@ -197,7 +203,15 @@ class Reads(Protocol):
         ...
 
     def due_timers(self, now: datetime, limit: int) -> list[Timer]:
-        """Return due timers, lower priority number first, then older."""
+        """Return due timers, lower priority number first, then the more severe, then older."""
+        ...
+
+    def longest_due(self, now: datetime, limit: int) -> list[Timer]:
+        """Return due timers, whatever their priority, those that are due for longest first."""
+        ...
+
+    def ahead_of(self, waiting: Admission, most: int) -> int:
+        """Return how many are before an admission in the line for its reason, counted up to `most`."""
         ...
 
     def next_due_at(self) -> datetime | None:
@@ -289,19 +303,36 @@ class Tx(Reads, Protocol):
         """Note that a person closed a policy's failure breaker."""
         ...
 
-    def set_timer(self, kind: TimerKind, subject_id: int, due_at: datetime, priority: int = 100) -> None:
-        """Set or move a timer."""
+    def set_timer(
+        self,
+        kind: TimerKind,
+        subject_id: int,
+        due_at: datetime,
+        priority: int = 100,
+        severity: int = MIDDLE,
+    ) -> None:
+        """Set or move a timer; of several that are due, lower numbers go first."""
         ...
 
     def clear_timer(self, kind: TimerKind, subject_id: int, due_by: datetime | None = None) -> None:
         """Remove a timer, if there; with `due_by` only if it was not set to a later time meanwhile."""
         ...
 
-    def wake_waiting(self, at: datetime) -> int:
-        """Make due at `at` what waits for others; returns how many.
+    def wake_waiting(self, at: datetime, target: str | None = None) -> int:
+        """Make due at `at` the first of each line of those who wait; returns how many were put forward.
 
-        These are admissions blocked by a lock, a lease, a hold or a cap, and planned, held or reverting runs.
+        A line is of admissions blocked for one reason (a lock, a lease, a cap) under one policy, for a
+        global cap of all; or of runs that wait. Whoever is woken and lets the next one pass says so with
+        `wake_after`. With `target`, whoever waits first for its lock is woken too.
         """
+        ...
+
+    def wake_all(self, reason: Reason, at: datetime) -> int:
+        """Make due at `at` all admissions blocked for one reason, and all runs that wait."""
+        ...
+
+    def wake_after(self, left: Admission | Run, at: datetime) -> bool:
+        """Make due at `at` the next in the line that `left`, as it was before, stood in; False: nobody."""
         ...
 
     def keep_policy(self, version: PolicyVersion) -> None:

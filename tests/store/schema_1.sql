@@ -71,7 +71,8 @@ CREATE TABLE admissions (
   runs INTEGER NOT NULL,
   held_since TEXT NOT NULL,
   looked_at TEXT,
-  done INTEGER NOT NULL
+  done INTEGER NOT NULL,
+  severity INTEGER NOT NULL
 )
 ;
 CREATE TABLE decisions (
@@ -306,6 +307,7 @@ CREATE TABLE timers (
   subject_id INTEGER NOT NULL,
   due_at TEXT NOT NULL,
   priority INTEGER NOT NULL,
+  severity INTEGER NOT NULL,
   PRIMARY KEY (kind, subject_id)
 )
 ;
@@ -361,6 +363,10 @@ CREATE UNIQUE INDEX one_admission ON admissions(episode_id, policy)
 CREATE INDEX admissions_of_target ON admissions(policy, target, created_at)
 ;
 CREATE INDEX admissions_waiting ON admissions(reason, target) WHERE done = 0
+;
+CREATE INDEX admissions_lines ON admissions(reason, policy, priority, severity) WHERE done = 0
+;
+CREATE INDEX admissions_one_line ON admissions(reason, priority, severity) WHERE done = 0
 ;
 CREATE INDEX receipts_identity ON receipts(source, fingerprint, id)
 ;

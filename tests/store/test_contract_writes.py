@@ -8,7 +8,6 @@ from functools import partial
 
 import pytest
 
-from remediator.runs.reasons import Reason
 from remediator.runs.records import (
     PolicyVersion,
     Run,
@@ -124,50 +123,6 @@ async def test_a_timer_that_was_moved_on_meanwhile_stays(store: Store) -> None:
     await store.write(move_on)
     due = await store.read(lambda reads: reads.due_timers(NOW + MINUTE, 10))
     assert [timer.subject_id for timer in due] == [1]
-
-
-WOKEN = {
-    Reason.TARGET_BUSY,
-    Reason.LEASE_HELD,
-    Reason.HELD,
-    Reason.CONCURRENCY,
-    Reason.GLOBAL_LIMIT,
-    Reason.MAX_TARGETS,
-    Reason.HEALTHY_FLOOR,
-}
-
-
-async def test_what_waits_for_others_is_woken_and_the_rest_left(store: Store) -> None:
-    reasons = [*sorted(WOKEN), Reason.COOLDOWN, None]
-    states = [
-        RunState.PLANNED,
-        RunState.HELD,
-        RunState.REVERTING,
-        RunState.AWAITING_APPROVAL,
-        RunState.RUNNING,
-    ]
-    later = NOW + 60 * MINUTE
-
-    def work(tx: Tx) -> None:
-        tx.add(episode())
-        for number, reason in enumerate(reasons):
-            tx.set_timer(TimerKind.DECIDE, tx.add(admission(1, f"p{number}", reason=reason)).id, later)
-        over = tx.add(admission(1, "over", reason=Reason.HELD, done=True))
-        tx.set_timer(TimerKind.DECIDE, over.id, later)
-        for state in states:
-            tx.set_timer(TimerKind.DRIVE, tx.add(run(state=state)).id, later)
-        tx.set_timer(TimerKind.LEASE, 1, later)
-
-    await store.write(work)
-    assert await store.write(lambda tx: tx.wake_waiting(NOW)) == len(WOKEN) + 3
-    due = await store.read(lambda reads: reads.due_timers(NOW, 100))
-    assert {(timer.kind, timer.subject_id) for timer in due} == {
-        *((TimerKind.DECIDE, number + 1) for number in range(len(WOKEN))),
-        *((TimerKind.DRIVE, run_id) for run_id in (1, 2, 3)),
-    }
-    assert await store.write(lambda tx: tx.wake_waiting(NOW + MINUTE)) == 0, (
-        "what is due already is not put off"
-    )
 
 
 async def test_a_policys_document_is_kept_once(store: Store) -> None:

@@ -11,7 +11,7 @@ from remediator.runs.records import Claim, Hold, Lease
 from remediator.runs.states import RunState
 from remediator.store.sqlite.schema import NOT_TERMINAL, STANDING
 
-_LOCKING = "state IN ('running', 'verifying', 'reverting')"
+LOCKING = "state IN ('running', 'verifying', 'reverting')"
 
 
 def history_of(
@@ -96,7 +96,7 @@ def _breaker_closed_at(connection: sqlite3.Connection, policy: str) -> datetime 
 
 
 def _live(connection: sqlite3.Connection) -> tuple[LiveRun, ...]:
-    rows = connection.execute(f"SELECT id, policy, target, state FROM runs WHERE {_LOCKING} ORDER BY id")
+    rows = connection.execute(f"SELECT id, policy, target, state FROM runs WHERE {LOCKING} ORDER BY id")
     return tuple(LiveRun(run, policy, target, RunState(state)) for run, policy, target, state in rows)
 
 

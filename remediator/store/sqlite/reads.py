@@ -26,7 +26,8 @@ from remediator.runs.records import (
 from remediator.runs.schedules import Schedule
 from remediator.store.base import Filter, Order
 from remediator.store.sqlite.audit_search import audit_page
-from remediator.store.sqlite.histories import history_of
+from remediator.store.sqlite.histories import LOCKING, history_of
+from remediator.store.sqlite.lines import ahead_of
 from remediator.store.sqlite.pages import AUDIT_COLUMNS, bindable, page_clauses, to_audit_row
 from remediator.store.sqlite.policy_numbers import policy_numbers
 from remediator.store.sqlite.rows import TABLES, to_text
@@ -125,6 +126,11 @@ class SqliteReads:
         clause = "id IN (SELECT episode_id FROM run_episodes WHERE run_id = ?) ORDER BY id"
         return self._many(Episode, clause, run_id)
 
+    def runs_under_way(self) -> int:
+        """Return how many runs hold their locks."""
+        row = self._connection.execute(f"SELECT count(*) FROM runs WHERE {LOCKING}").fetchone()
+        return int(row[0])
+
     def child_runs(self, run_id: int) -> list[Run]:
         """Return the revert runs of a run, oldest first."""
         return self._many(Run, "parent_run_id = ? ORDER BY id", run_id)
@@ -159,10 +165,17 @@ class SqliteReads:
         return self._many(Claim, "1 ORDER BY resource")
 
     def due_timers(self, now: datetime, limit: int) -> list[Timer]:
-        """Return due timers, lower priority number first, then older."""
-        return self._many(
-            Timer, "due_at <= ? ORDER BY priority, due_at, subject_id LIMIT ?", to_text(now), limit
-        )
+        """Return due timers, lower priority number first, then the more severe, then older."""
+        clause = "due_at <= ? ORDER BY priority, severity, due_at, subject_id LIMIT ?"
+        return self._many(Timer, clause, to_text(now), limit)
+
+    def longest_due(self, now: datetime, limit: int) -> list[Timer]:
+        """Return due timers, whatever their priority, those that are due for longest first."""
+        return self._many(Timer, "due_at <= ? ORDER BY due_at, subject_id LIMIT ?", to_text(now), limit)
+
+    def ahead_of(self, waiting: Admission, most: int) -> int:
+        """Return how many are before an admission in its line, counted up to `most`."""
+        return ahead_of(self._connection, waiting, most)
 
     def next_due_at(self) -> datetime | None:
         """Return when the earliest timer is due."""

@@ -60,6 +60,8 @@ INDEXES = (
     "CREATE UNIQUE INDEX one_admission ON admissions(episode_id, policy)",
     "CREATE INDEX admissions_of_target ON admissions(policy, target, created_at)",
     "CREATE INDEX admissions_waiting ON admissions(reason, target) WHERE done = 0",
+    "CREATE INDEX admissions_lines ON admissions(reason, policy, priority, severity) WHERE done = 0",
+    "CREATE INDEX admissions_one_line ON admissions(reason, priority, severity) WHERE done = 0",
     "CREATE INDEX receipts_identity ON receipts(source, fingerprint, id)",
     "CREATE INDEX decisions_episode ON decisions(episode_id)",
     "CREATE INDEX decisions_policy ON decisions(policy, id)",

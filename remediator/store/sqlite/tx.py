@@ -9,26 +9,20 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from remediator.runs.audit import AuditEntry, AuditRow, chain
+from remediator.runs.episodes import Admission
+from remediator.runs.reasons import Reason
 from remediator.runs.records import PolicyVersion, Run, TimerKind
+from remediator.runs.waiting import MIDDLE
 from remediator.store.base import ConflictError, StoreCorruptError
 from remediator.store.sqlite.checkpoints import checkpoint_of
 from remediator.store.sqlite.failures import is_duplicate
+from remediator.store.sqlite.lines import wake_after, wake_all, wake_first
 from remediator.store.sqlite.pages import AUDIT_COLUMNS
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.rows import TABLES, Table, to_text
 
 R = TypeVar("R", bound=Any)
 
-_WOKEN_REASONS = (
-    "'target_busy', 'lease_held', 'held', 'concurrency', 'global_limit', 'max_targets', 'healthy_floor'"
-)
-_WAKE = f"""
-UPDATE timers SET due_at = ? WHERE due_at > ? AND (
-  (kind = 'decide' AND subject_id IN (
-    SELECT id FROM admissions WHERE done = 0 AND reason IN ({_WOKEN_REASONS})))
-  OR (kind = 'drive' AND subject_id IN (
-    SELECT id FROM runs WHERE state IN ('planned', 'held', 'reverting'))))
-"""
 _AUDIT_INSERT = f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES ({', '.join('?' * 13)})"
 
 
@@ -92,13 +86,20 @@ class SqliteTx(SqliteReads):
             "INSERT INTO breaker_closings (at, policy, actor) VALUES (?, ?, ?)", (to_text(at), policy, actor)
         )
 
-    def set_timer(self, kind: TimerKind, subject_id: int, due_at: datetime, priority: int = 100) -> None:
+    def set_timer(
+        self,
+        kind: TimerKind,
+        subject_id: int,
+        due_at: datetime,
+        priority: int = 100,
+        severity: int = MIDDLE,
+    ) -> None:
         """Set or move a timer."""
         self._run(
-            "INSERT INTO timers (kind, subject_id, due_at, priority) VALUES (?, ?, ?, ?)"
+            "INSERT INTO timers (kind, subject_id, due_at, priority, severity) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (kind, subject_id) DO UPDATE SET due_at = excluded.due_at,"
-            " priority = excluded.priority",
-            (str(kind), subject_id, to_text(due_at), priority),
+            " priority = excluded.priority, severity = excluded.severity",
+            (str(kind), subject_id, to_text(due_at), priority, severity),
         )
 
     def clear_timer(self, kind: TimerKind, subject_id: int, due_by: datetime | None = None) -> None:
@@ -109,9 +110,17 @@ class SqliteTx(SqliteReads):
         else:
             self._run(f"{sql} AND due_at <= ?", (*values, to_text(due_by)))
 
-    def wake_waiting(self, at: datetime) -> int:
-        """Make what waits for a lock, a lease or a hold due at `at`."""
-        return self._run(_WAKE, (to_text(at), to_text(at))).rowcount
+    def wake_waiting(self, at: datetime, target: str | None = None) -> int:
+        """Make due at `at` the first of each line of those who wait, and the first for `target`."""
+        return wake_first(self._connection, to_text(at), target)
+
+    def wake_all(self, reason: Reason, at: datetime) -> int:
+        """Make due at `at` whoever waits for one reason, and all runs that wait."""
+        return wake_all(self._connection, reason, to_text(at))
+
+    def wake_after(self, left: Admission | Run, at: datetime) -> bool:
+        """Make due at `at` the next in the line that `left` stood in; False when nobody does."""
+        return wake_after(self._connection, left, to_text(at))
 
     def keep_policy(self, version: PolicyVersion) -> None:
         """Keep a policy's document, once per hash."""
