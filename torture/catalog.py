@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torture import simulation
 from torture.trial import Runs
 
 
@@ -19,4 +20,4 @@ class Entry:
     """How much of the time it may take, beside the others' shares."""
 
 
-TRIALS: Sequence[Entry] = ()
+TRIALS: Sequence[Entry] = (Entry("simulation", simulation.run, share=8),)

@@ -1,0 +1,1 @@
+"""The real engine in virtual time, under whatever a seed has in store for it."""
