@@ -34,6 +34,8 @@ class Receiver:
     port: int
     env: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    program: Sequence[str] = ("-m", "remediator")
+    """What Python runs as the server."""
 
     @property
     def url(self) -> str:
@@ -71,7 +73,7 @@ class Receiver:
             env["REMEDIATOR_FAILPOINT"] = failpoint
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "remediator", "serve", "--config", str(self.config), *options],
+                [sys.executable, *self.program, "serve", "--config", str(self.config), *options],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

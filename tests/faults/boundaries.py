@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from remediator.engine import executor
 from remediator.engine.courier import Courier
@@ -36,8 +37,7 @@ def watched(reached: Reached, *, writing: threading.Lock) -> Iterator[None]:
         stack.enter_context(patch("sqlite3.connect", functools.partial(real, factory=connection)))
         for owner, name in EFFECTS:
             stack.enter_context(patch.object(owner, name, _around(reached, name, getattr(owner, name))))
-        stack.enter_context(patch.object(web.Response, "prepare", _before_answer(reached)))
-        stack.enter_context(patch.object(web.Response, "write_eof", _after_answer(reached)))
+        stack.enter_context(patch.object(RequestHandler, "finish_response", _answering(reached)))
         yield
 
 
@@ -75,23 +75,15 @@ def _around(
     return around
 
 
-def _before_answer(reached: Reached) -> Callable[..., Awaitable[Any]]:
-    prepare = web.Response.prepare
+def _answering(reached: Reached) -> Callable[..., Awaitable[Any]]:
+    answer = RequestHandler.finish_response
 
-    async def before(self: web.Response, request: web.BaseRequest) -> Any:
-        if request.method == "POST":
-            reached("answer.before")
-        return await prepare(self, request)
+    async def answering(self: RequestHandler, request: web.BaseRequest, *args: Any) -> Any:
+        if request.method != "POST":
+            return await answer(self, request, *args)
+        reached("answer.before")
+        result = await answer(self, request, *args)
+        reached("answer.after")
+        return result
 
-    return before
-
-
-def _after_answer(reached: Reached) -> Callable[..., Awaitable[Any]]:
-    write_eof = web.Response.write_eof
-
-    async def after(self: web.Response, data: bytes = b"") -> None:
-        await write_eof(self, data)
-        if getattr(self, "_req", None) is not None and self._req.method == "POST":  # type: ignore[union-attr]
-            reached("answer.after")
-
-    return after
+    return answering

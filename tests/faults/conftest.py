@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-_IN_MEMORY = Path("/dev/shm")
+IN_MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder in memory where there is such a thing, for lives that commit thousands of times."""
-    if not _IN_MEMORY.is_dir():
+    if not IN_MEMORY.is_dir():
         yield tmp_path
         return
-    with tempfile.TemporaryDirectory(dir=_IN_MEMORY) as made:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as made:
         yield Path(made)

@@ -164,11 +164,6 @@ async def live_on(scenario: Scenario, begun: Remains, folder: Path) -> tuple[End
     return ended, recorder.remains
 
 
-async def go_on(scenario: Scenario, remains: Remains) -> Ended:
-    """Restart on what a kill left, and live on. What was not answered comes again."""
-    return await _live(scenario, remains, remains.outside.copy(), None)
-
-
 async def _live(scenario: Scenario, begun: Remains, outside: Outside, recorder: Recorder | None) -> Ended:
     world = await _begin(scenario, begun.folder, outside)
     try:
@@ -230,27 +225,36 @@ def _told_of(run: Run) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Restarted:
-    """A life that was cut at one boundary."""
+    """A life that was cut, once or more often."""
 
-    remains: Remains
+    kills: Sequence[Remains]
     cuts_a_step: bool
-    """Whether a step's intent was on disk and its result was not."""
+    """Whether a step's intent was on disk, and its result was not, at any of the kills."""
     end: Ended
+
+    @property
+    def place(self) -> str:
+        """Where it was cut."""
+        return ", then ".join(remains.place for remains in self.kills)
 
 
 async def each(scenario: Scenario, folder: Path, *, knows: bool) -> tuple[Ended, list[Restarted]]:
     """Live a scenario once whole, and once from each boundary on."""
     whole, remains_of_each = await live(scenario, folder, knows=knows)
-    lives = []
-    for remains in remains_of_each:
-        cut = _cuts_a_step(remains.folder / "db.sqlite")
-        lives.append(Restarted(remains, cut, await asyncio.wait_for(go_on(scenario, remains), _PATIENCE)))
-        shutil.rmtree(remains.folder)
-    return whole, lives
+    return whole, [await restart(scenario, remains) for remains in remains_of_each]
 
 
-def _cuts_a_step(database: Path) -> bool:
-    with closing(sqlite3.connect(database)) as connection:
+async def restart(scenario: Scenario, remains: Remains, *before: Remains, cut: bool = False) -> Restarted:
+    """Live on to the end after a kill, and after those before it, of which one may have cut a step."""
+    cut = cut or cuts_a_step(remains)
+    end = await asyncio.wait_for(_live(scenario, remains, remains.outside.copy(), None), _PATIENCE)
+    shutil.rmtree(remains.folder)
+    return Restarted((*before, remains), cut, end)
+
+
+def cuts_a_step(remains: Remains) -> bool:
+    """Tell whether a step's intent is on disk, and its result is not."""
+    with closing(sqlite3.connect(remains.folder / "db.sqlite")) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'steps'").fetchone():
             return False  # killed while the database was made
         (intents,) = connection.execute("SELECT count(*) FROM steps WHERE state = 'intent'").fetchone()

@@ -11,37 +11,37 @@ _ALIKE = ("runs", "episodes", "acts", "values", "notices", "claims", "timers", "
 
 def unsafe(whole: Ended, life: Restarted) -> Iterator[str]:
     """Tell what was lost, done twice, or left hanging without a person being told."""
-    remains, end = life.remains, life.end
+    end = life.end
     if not end.handed_over:
         yield from differences(whole, life)
         return
     if not life.cuts_a_step:
-        yield f"{remains.place}: handed over, though no step was under way"
+        yield f"{life.place}: handed over, though no step was under way"
     for act, times in end.acts.items():
         if times > whole.acts[act]:
-            yield f"{remains.place}: {act} was done {times} times"
+            yield f"{life.place}: {act} was done {times} times"
     if end.fault or end.claims:
-        yield f"{remains.place}: {end.claims} claims left; audit: {end.fault or 'sound'}"
+        yield f"{life.place}: {end.claims} claims left; audit: {end.fault or 'sound'}"
     yield from _lost(whole, life)
 
 
 def differences(whole: Ended, life: Restarted) -> Iterator[str]:
     """Tell how the end differs in anything that was promised."""
-    remains, end = life.remains, life.end
+    end = life.end
     for name in _ALIKE:
         expected, found = getattr(whole, name), getattr(end, name)
         if expected != found:
-            yield f"{remains.place}: {name}: {found} where it should be {expected}"
+            yield f"{life.place}: {name}: {found} where it should be {expected}"
     yield from _lost(whole, life)
     for message, times in end.told.items():
         # Whether a channel's last message arrived its sender may not know, and twice is better than never.
-        most = whole.told[message] + (message in dict(remains.outside.sent).items())
-        if times > most:
-            yield f"{remains.place}: {message} was told {times} times"
+        unsure = sum(message in dict(remains.outside.sent).items() for remains in life.kills)
+        if times > whole.told[message] + unsure:
+            yield f"{life.place}: {message} was told {times} times"
     if missing := set(whole.told) - set(end.told):
-        yield f"{remains.place}: never told: {missing}"
+        yield f"{life.place}: never told: {missing}"
 
 
 def _lost(whole: Ended, life: Restarted) -> Iterator[str]:
     if life.end.receipts < whole.receipts:
-        yield f"{life.remains.place}: only {life.end.receipts} of {whole.receipts} receipts"
+        yield f"{life.place}: only {life.end.receipts} of {whole.receipts} receipts"

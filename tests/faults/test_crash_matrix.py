@@ -69,7 +69,7 @@ async def test_a_version_that_breaks_the_promise_is_caught(
 
 
 def kinds(lives: Sequence[Restarted]) -> set[str]:
-    return {life.remains.place.partition(" ")[0] for life in lives}
+    return {life.place.partition(" ")[0] for life in lives}
 
 
 def test_the_engine_touches_the_world_only_where_it_is_watched() -> None:
