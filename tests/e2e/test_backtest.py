@@ -21,6 +21,7 @@ _RULES = "groups:\n- name: test\n  rules:\n" + "\n".join(
     f"  - alert: {name}\n    expr: {name.lower()} == 1\n    labels: {{severity: critical}}"
     for name in _ALERTS
 )
+# Runs take so long that what follows can be told apart in the past, where a look is 2 s late at worst.
 _POLICY = """
 policy: {name}
 match: ['alertname = "{alert}"']
@@ -28,7 +29,7 @@ target: '{alert}/{{{{ labels.instance }}}}'
 recheck: 1s
 guards: [{guards}]
 options:
-  - {{name: pause, steps: [{{uses: wait, with: {{for: 1s}}}}]}}
+  - {{name: pause, steps: [{{uses: wait, with: {{for: 5s}}}}]}}
 """
 _POLICIES = {
     "runs": _POLICY.format(name="runs", alert="Runs", guards="{cooldown: {for: 10m}}"),
