@@ -10,7 +10,7 @@ help:
 	@echo "make demo    break a PMS, watch it remediated, read the audit log (KEEP=1 leaves it running)"
 	@echo "make test    run the tests (ARGS='-k name' passes options to pytest)"
 	@echo "make check   formatting, lint, types and layers"
-	@echo "make bench   measure, and change every guard to see its tests notice (ONLY='name' runs one)"
+	@echo "make bench   measure, and write docs/performance.md's table (ONLY='name' runs one and prints it)"
 	@echo "make torture try for 20 minutes to break what is promised (ARGS='--only name --seed 1')"
 	@echo "make docs    write the generated pages under docs/ again"
 	@echo "make lock    pin the dependencies again (needs uv)"

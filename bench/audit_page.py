@@ -9,38 +9,29 @@ shows.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import platform
 import random
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from sqlite3 import connect
 
 import aiohttp
-import yaml
 
-from bench.long_log import NAMES, NOW, ROWS_PER_EPISODE, write_log
+from bench.long_log import NAMES, NOW, ROWS_PER_EPISODE
 from bench.month import Shape, configuration, write_policies
-from remediator.store.sqlite.audit_index import index_path
+from bench.served_log import served_log
+from bench.servers import HEADERS
 from remediator.web.paging import encode_cursor
 
 _ROWS, _FEW_ROWS = 5_000_000, 10_000
 _TIMES = 200
 _WARM_UP = 5
-_TOKEN = "bench"
-_HEADERS = {"Authorization": f"Bearer {_TOKEN}"}
-_PATIENCE = timedelta(minutes=20)
-_MIB = 1024 * 1024
 
 
 def main() -> int:
@@ -96,19 +87,16 @@ def _values(chance: random.Random, rows: int) -> Mapping[str, str]:
 
 def _measure(folder: Path, rows: int) -> Mapping[str, list[float]]:
     """Fill a log, serve it, and return the seconds of every request by kind."""
-    folder.mkdir()
-    database = folder / "remediator.db"
-    began = time.perf_counter()
-    write_log(database, rows)
-    _say(f"{rows:,} rows, {_mib(database)} MiB, written", began)
-    with _serving(folder, database) as url:
-        return asyncio.run(_ask_all(url, rows))
+    write_policies(folder / "policies", Shape(policies=len(NAMES.policies)))
+    settings = {**configuration(folder / "policies"), "mode": "shadow"}
+    with served_log(folder, rows, {}, settings) as served:
+        return asyncio.run(_ask_all(served.base, rows))
 
 
 async def _ask_all(url: str, rows: int) -> Mapping[str, list[float]]:
     taken: dict[str, list[float]] = {kind: [] for kind in _KINDS}
     chance = random.Random(5)  # noqa: S311  (the same questions each time)
-    async with aiohttp.ClientSession(url, headers=_HEADERS) as client:
+    async with aiohttp.ClientSession(url, headers=HEADERS) as client:
         for number in range(_WARM_UP + _TIMES):
             for kind, path in _KINDS.items():
                 seconds = await _ask(client, path.format(**_values(chance, rows)))
@@ -124,74 +112,6 @@ async def _ask(client: aiohttp.ClientSession, path: str) -> float:
         if response.status != HTTPStatus.OK:
             raise SystemExit(f"{path} answered {response.status}")
     return time.perf_counter() - began
-
-
-@contextmanager
-def _serving(folder: Path, database: Path) -> Iterator[str]:
-    """Run the server until the block ends; begins once all of the log is indexed."""
-    port = _free_port()
-    write_policies(folder / "policies", Shape(policies=len(NAMES.policies)))
-    token = {"name": "bench", "sha256": hashlib.sha256(_TOKEN.encode()).hexdigest(), "roles": ["viewer"]}
-    settings = {
-        **configuration(folder / "policies"),
-        "mode": "shadow",
-        "store": {"sqlite": str(database)},
-        "server": {"port": port},
-        "tokens": [token],
-    }
-    config = folder / "remediator.yaml"
-    config.write_text(yaml.safe_dump(settings))
-    command = [sys.executable, "-m", "remediator", "serve", "--config", str(config)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stderr=log)  # noqa: S603  (our own interpreter)
-        try:
-            began = time.perf_counter()
-            _wait_until(lambda: _listens(port), process)
-            _say("verified at the start, and ready", began)
-            began = time.perf_counter()
-            _wait_until(lambda: _indexed(database), process)
-            _say(f"indexed, {_mib(index_path(database))} MiB more,", began)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def _wait_until(done: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + _PATIENCE.total_seconds()
-    while not done():
-        if process.poll() is not None or time.monotonic() > end:
-            raise SystemExit("the server did not come up; its log says why")
-        time.sleep(0.2)
-
-
-def _listens(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _indexed(database: Path) -> bool:
-    with closing(connect(database)) as log, closing(connect(index_path(database))) as index:
-        head = log.execute("SELECT max(sequence), (SELECT max(id) FROM decisions) FROM audit").fetchone()
-        reached = index.execute("SELECT sequence, decision_id FROM progress").fetchone()
-    return bool(reached[0] >= head[0] and reached[1] >= head[1])
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _mib(path: Path) -> int:
-    """Return what a database takes with its write-ahead log."""
-    return round(sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) / _MIB)
-
-
-def _say(what: str, began: float) -> None:
-    sys.stdout.write(f"{what} in {time.perf_counter() - began:.0f} s\n")
-    sys.stdout.flush()
 
 
 def _p50(seconds: list[float]) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.servers import TOKEN, Served
+import httpx
+
+from bench.servers import HEADERS, TOKEN, Served
 
 _SCRIPT = Path(__file__).with_name("posts.lua")
 _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
@@ -41,20 +42,23 @@ def payload(name: str, *, alerts: int = 1, status: str = "firing") -> dict[str, 
     }
 
 
+def deliver(served: Served, name: str, alerts: int) -> None:
+    """Post one delivery of many alerts."""
+    body = json.dumps(payload(name, alerts=alerts)).replace("NUMBER", name.encode().hex().zfill(16))
+    httpx.post(served.url, content=body, headers=HEADERS, timeout=60).raise_for_status()
+
+
 def post_for(served: Served, folder: Path, name: str, *, connections: int, new: int | None = None) -> Load:
     """Post for two seconds; `new` numbers a round of alerts that are all different.
 
     Raises:
-        SystemExit: when wrk is missing, or the server answered anything but 200.
+        SystemExit: when the server answered anything but 200.
     """
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        raise SystemExit("wrk is missing: apt-get install wrk")
     body = folder / f"{name}.json"
     body.write_text(json.dumps(payload(name)))
     kind = ["same", "0"] if new is None else ["new", str(new)]
     threads = min(connections, 2)
-    argv = [wrk, f"-t{threads}", f"-c{connections}", "-d2s", "--latency", "-s", str(_SCRIPT), served.url]
+    argv = ["wrk", f"-t{threads}", f"-c{connections}", "-d2s", "--latency", "-s", str(_SCRIPT), served.url]
     reply = subprocess.run(  # noqa: S603  (our own list)
         [*argv, "--", str(body), TOKEN, *kind], capture_output=True, text=True, check=True
     ).stdout

@@ -1,22 +1,42 @@
-"""What a benchmark measured, as rows of one table."""
+"""What is measured, what it should be, and what a run measured: the rows of docs/performance.md's table."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Better(StrEnum):
+    """Which way a figure gets better; also how its bound is written."""
+
+    MORE = "≥"
+    LESS = "≤"
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """One measured figure. `reached` is None where no least is set."""
+class Row:
+    """One figure that is asked for. `least` is None where it is only for comparison."""
 
-    row: str
-    """The benchmark's name and the figure's, such as `ingest: redelivery, 64 connections`."""
-    value: str
-    least: str = ""
-    aim: str = ""
-    reached: bool | None = None
+    number: int
+    """Groups the rows of the table; 0 for what others are compared with."""
+    measure: str
+    """Says in the table what is measured; no two rows say the same."""
+    least: float | None = None
+    aim: float | None = None
+    better: Better = Better.MORE
+    form: str = ".2f"
+    unit: str = ""
+
+    def write(self, *numbers: float) -> str:
+        """Write a number with its unit, or several as `median (least to greatest)`."""
+        first, *others = (format(number, self.form) for number in numbers)
+        return f"{first} ({' to '.join(others)}){self.unit}" if others else f"{first}{self.unit}"
+
+    def bound(self, number: float | None) -> str:
+        """Write what is wanted, such as `≥ 0.60`; nothing where nothing is."""
+        return "" if number is None else f"{self.better} {self.write(number)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +50,30 @@ class Spread:
         """The middle one."""
         return statistics.median(self.values)
 
-    def __format__(self, spec: str) -> str:
-        """Write it as `median (least to greatest)`."""
-        low, high = min(self.values), max(self.values)
-        return f"{self.median:{spec}} ({low:{spec}} to {high:{spec}})"
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was measured for a row; `besides` tells the figures behind a ratio."""
+
+    row: Row
+    measured: Spread
+    besides: str = ""
+
+    @property
+    def text(self) -> str:
+        """The median with the spread, or alone what was measured once."""
+        values = self.measured.values
+        around = (min(values), max(values)) if len(values) > 1 else ()
+        return self.row.write(self.measured.median, *around)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the median is as good as it should at least be."""
+        least = self.row.least
+        if least is None:
+            return True
+        median = self.measured.median
+        return median >= least if self.row.better is Better.MORE else median <= least
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
@@ -45,12 +85,3 @@ def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which that share of all lies."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
-
-
-def table(results: Sequence[Result]) -> str:
-    """Write results as a Markdown table; what is below its least is marked."""
-    lines = ["| measure | measured | at least | aim |", "|---|---|---|---|"]
-    for one in results:
-        value = f"**{one.value}: not reached**" if one.reached is False else one.value
-        lines.append(f"| {one.row} | {value} | {one.least} | {one.aim} |")
-    return "\n".join(lines) + "\n"
