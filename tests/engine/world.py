@@ -185,6 +185,7 @@ class LookAction(BaseAction):
         self._script = script
 
     async def act(self, params: Any, call: Call) -> Outcome:
+        await self._script.pass_gate(self.name)
         value = self._script.looks.get(params.name)
         if value is None:
             return failed(FailureReason.NOT_SENT, "no such look")
@@ -328,6 +329,14 @@ class World:
         accepted = await self.parts.intake.accept("default", payload)
         await self.settle()
         return accepted
+
+    def firing(self, name: str, fingerprint: str, **labels: str) -> Payload:
+        """Return a delivery of one alert that fires."""
+        return payload_of(alert_of(AlertStatus.FIRING, name, fingerprint, labels, self.clock.now()))
+
+    def resolved(self, name: str, fingerprint: str, **labels: str) -> Payload:
+        """Return a delivery of one alert that is over."""
+        return payload_of(alert_of(AlertStatus.RESOLVED, name, fingerprint, labels, self.clock.now()))
 
     async def settle(self) -> None:
         """Let everything that is due now happen."""
