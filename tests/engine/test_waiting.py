@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediator.engine import decider
-from remediator.engine.decide import Question
+from remediator.engine.decide import Question, decide
 from remediator.runs.audit import AuditAction
 from remediator.runs.verdicts import Decision
 from remediator.store.base import Filter, Order
@@ -131,13 +130,12 @@ async def test_a_long_line_is_not_decided_over_and_over(
 ) -> None:
     world = await begin(policy("first", 10), limits={"concurrent_runs": at_once, "runs_per_minute": 1000})
     decided: list[str] = []
-    decide = decider.decide
 
     def counting(question: Question) -> Decision:
         decided.append(question.scope.labels["n"])
         return decide(question)
 
-    monkeypatch.setattr(decider, "decide", counting)
+    monkeypatch.setattr("remediator.engine.decider.decide", counting)
     gate = await busy(world)
     decided.clear()
     for at in range(30):
