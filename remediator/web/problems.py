@@ -69,8 +69,8 @@ async def answered(
         problem = _from_aiohttp(error)
     except NoSuchRunError as error:
         problem = ProblemError(HTTPStatus.NOT_FOUND, str(error))
-    except StoreUnavailableError:
-        _LOG.warning("the store can't commit now", extra={"fields": {"action": "api.unavailable"}})
+    except StoreUnavailableError as error:
+        _LOG.warning("not answered: %s", error, extra={"fields": {"action": "api.unavailable"}})
         problem = ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the store can't answer now; try again")
     except ConflictError:
         problem = ProblemError(

@@ -67,8 +67,8 @@ async def receive(request: web.Request) -> web.StreamResponse:
         await _take_in(request, services, source)
     except ProblemError:
         raise
-    except StoreUnavailableError:
-        _LOG.warning("the store can't commit now", extra=_fields("webhook.store_unavailable", source))
+    except StoreUnavailableError as error:
+        _LOG.warning("not taken in: %s", error, extra=_fields("webhook.store_unavailable", source))
         raise _later() from None
     # The boundary: an alert must not be lost to a fault of ours, so it is asked for again.
     except Exception:  # noqa: BLE001

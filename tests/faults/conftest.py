@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import free_port
+from tests.e2e.receiver import Receiver
+
 IN_MEMORY = Path("/dev/shm")
 
 
@@ -19,3 +22,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as made:
         yield Path(made)
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Receiver]:
+    """A receiver that is not started yet."""
+    made = Receiver(tmp_path, free_port())
+    yield made
+    made.stop()

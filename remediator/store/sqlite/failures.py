@@ -20,6 +20,14 @@ _UNAVAILABLE = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "free space on its disk",
+    sqlite3.SQLITE_BUSY: "end the other program that has it locked",
+    sqlite3.SQLITE_LOCKED: "end the other program that has it locked",
+    sqlite3.SQLITE_READONLY: "let remediator write to it and to its folder",
+    sqlite3.SQLITE_CANTOPEN: "let remediator read and write it and its folder",
+    sqlite3.SQLITE_IOERR: "look at its disk and what the system's log says of it",
+}
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _UNIQUE = frozenset(
     {
@@ -36,8 +44,14 @@ def of_database(error: sqlite3.Error) -> RemediatorError | None:
     if code in _DAMAGED:
         return StoreCorruptError(f"the database is damaged: {error}; stop the server and restore a backup")
     if code in _UNAVAILABLE:
-        return StoreUnavailableError(f"the database can't be used now: {error}")
+        return StoreUnavailableError(f"the database can't be used now: {with_advice(error)}")
     return None
+
+
+def with_advice(error: sqlite3.Error) -> str:
+    """Return what an error says, and what helps against it where that is known."""
+    advice = _ADVICE.get(_primary_code(error))
+    return f"{error}; {advice}" if advice else str(error)
 
 
 def is_duplicate(error: sqlite3.IntegrityError) -> bool:
