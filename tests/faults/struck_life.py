@@ -34,6 +34,7 @@ options:
       after: 1h
       steps: [{uses: command.run, with: {command: back}}]
 """
+_HANDED_OVER = frozenset({"needs_human", "revert_failed"})
 _PATIENCE_SECONDS = 120.0
 WHOLE = ["one", "two", "three", "back"]
 
@@ -75,7 +76,7 @@ class StruckLife:
         lines = self._done.read_text().split() if self._done.exists() else []
         if len(lines) != len(set(lines)):
             yield f"{place}: a step that is not idempotent was made twice: {lines}"
-        handed_over = [run for run in self._runs if run["state"] == "needs_human"]
+        handed_over = [run for run in self._runs if run["state"] in _HANDED_OVER]
         # Nobody can know whether a command that was cut off had its effect.
         if any(run["reason"] != "step_ambiguous" for run in handed_over):
             yield f"{place}: handed over for no good reason: {handed_over}"
@@ -95,7 +96,7 @@ class StruckLife:
 
     def _rests(self) -> bool:
         states = self._states()
-        return "needs_human" in states or states[-1] == "reverted"
+        return not _HANDED_OVER.isdisjoint(states) or states[-1] == "reverted"
 
     def _until(self, condition: Callable[[], bool], why: str) -> None:
         ends_at = time.monotonic() + _PATIENCE_SECONDS
