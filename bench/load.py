@@ -58,7 +58,18 @@ def post_for(served: Served, folder: Path, name: str, *, connections: int, new: 
     body.write_text(json.dumps(payload(name)))
     kind = ["same", "0"] if new is None else ["new", str(new)]
     threads = min(connections, 2)
-    argv = ["wrk", f"-t{threads}", f"-c{connections}", "-d2s", "--latency", "-s", str(_SCRIPT), served.url]
+    argv = [
+        "wrk",
+        f"-t{threads}",
+        f"-c{connections}",
+        "-d2s",
+        "--timeout",
+        "30s",
+        "--latency",
+        "-s",
+        str(_SCRIPT),
+        served.url,
+    ]
     reply = subprocess.run(  # noqa: S603  (our own list)
         [*argv, "--", str(body), TOKEN, *kind], capture_output=True, text=True, check=True
     ).stdout

@@ -8,9 +8,10 @@ from datetime import timedelta
 from remediator.clock import Clock
 from remediator.engine.dispatch import Wakes
 from remediator.engine.episodes import close_episode
+from remediator.runs.episodes import Episode
 from remediator.runs.reasons import CloseReason
 from remediator.settings import Source
-from remediator.store.base import Store, Tx
+from remediator.store.base import Reads, Store, Tx
 
 
 class CloseStale:
@@ -30,20 +31,18 @@ class CloseStale:
     async def run(self) -> None:
         """Close what is stale now."""
         now = self._clock.now()
-        stale = [
-            episode.id
-            for name, stale_after in self._stale_after.items()
-            for episode in await self._store.read(lambda reads, name=name: reads.open_episodes(name))  # type: ignore[misc]
-            if now - episode.last_seen_at >= stale_after
-        ]
-        if not stale:
-            return
+
+        def stale(reads: Reads) -> list[Episode]:
+            return [
+                episode
+                for name, stale_after in self._stale_after.items()
+                for episode in reads.open_episodes(name, not_seen_after=now - stale_after)
+            ]
 
         def work(tx: Tx) -> None:
-            for name, stale_after in self._stale_after.items():
-                for episode in tx.open_episodes(name):
-                    if now - episode.last_seen_at >= stale_after:
-                        close_episode(tx, episode, CloseReason.PRESUMED_RESOLVED, now)
+            for episode in stale(tx):
+                close_episode(tx, episode, CloseReason.PRESUMED_RESOLVED, now)
 
-        await self._store.write(work)
-        self._waker.wake()
+        if await self._store.read(stale):
+            await self._store.write(work)
+            self._waker.wake()

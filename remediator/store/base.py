@@ -114,8 +114,10 @@ class Reads(Protocol):
         """Return the episode of an identity that closed last."""
         ...
 
-    def open_episodes(self, source: str | None = None) -> list[Episode]:
-        """Return all open episodes, oldest first."""
+    def open_episodes(
+        self, source: str | None = None, *, not_seen_after: datetime | None = None
+    ) -> list[Episode]:
+        """Return all open episodes, oldest first; of a source, or those last seen by a time."""
         ...
 
     def last_late_receipt(self, source: str, fingerprint: str, since: datetime) -> Receipt | None:

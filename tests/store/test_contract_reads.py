@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -35,6 +35,10 @@ async def test_an_identity_opens_again_once_it_was_closed(store: Store) -> None:
     assert await store.read(lambda reads: reads.open_episode("nowhere", "f")) is None
     assert [found.id for found in await store.read(lambda reads: reads.open_episodes())] == [3, 4]
     assert await store.read(lambda reads: reads.open_episodes("default")) == [third]
+    seen = third.last_seen_at
+    assert await store.read(lambda reads: reads.open_episodes("default", not_seen_after=seen)) == [third]
+    earlier = seen - timedelta(milliseconds=1)
+    assert await store.read(lambda reads: reads.open_episodes("default", not_seen_after=earlier)) == []
 
 
 async def test_the_newest_late_receipt_since_a_time(store: Store) -> None:

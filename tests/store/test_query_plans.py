@@ -26,6 +26,7 @@ HOT: dict[str, Callable[[Reads], Any]] = {
     "last_closed_episode": lambda reads: reads.last_closed_episode("default", "f"),
     "open_episodes": lambda reads: reads.open_episodes(),
     "open_episodes of a source": lambda reads: reads.open_episodes("default"),
+    "open_episodes not seen for long": lambda reads: reads.open_episodes("default", not_seen_after=NOW),
     "last_late_receipt": lambda reads: reads.last_late_receipt("default", "f", NOW),
     "admission": lambda reads: reads.admission(1, "p"),
     "admissions_of_episode": lambda reads: reads.admissions_of_episode(1),

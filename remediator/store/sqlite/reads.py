@@ -43,6 +43,11 @@ class SqliteReads:
         self._connection = connection
         self._indexed = indexed
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, for what only this kind of store can do; within the transaction it is in."""
+        return self._connection
+
     def get(self, kind: type[R], record_id: int) -> R | None:
         """Return one record by id."""
         return self._one(kind, "id = ?", bindable(record_id))
@@ -63,11 +68,18 @@ class SqliteReads:
         clause = "source = ? AND fingerprint = ? AND closed_at IS NOT NULL ORDER BY closed_at DESC, id DESC"
         return self._one(Episode, clause, source, fingerprint)
 
-    def open_episodes(self, source: str | None = None) -> list[Episode]:
-        """Return all open episodes, oldest first."""
-        if source is None:
-            return self._many(Episode, "closed_at IS NULL ORDER BY id")
-        return self._many(Episode, "closed_at IS NULL AND source = ? ORDER BY id", source)
+    def open_episodes(
+        self, source: str | None = None, *, not_seen_after: datetime | None = None
+    ) -> list[Episode]:
+        """Return all open episodes, oldest first; of a source, or those last seen by a time."""
+        clause, values = "closed_at IS NULL", []
+        if source is not None:
+            clause += " AND source = ?"
+            values.append(source)
+        if not_seen_after is not None:
+            clause += " AND last_seen_at <= ?"
+            values.append(to_text(not_seen_after))
+        return self._many(Episode, f"{clause} ORDER BY id", *values)
 
     def last_late_receipt(self, source: str, fingerprint: str, since: datetime) -> Receipt | None:
         """Return the newest receipt handled as `late` for an identity, received after `since`."""
