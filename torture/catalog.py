@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torture import simulation
+from torture import crash, simulation
 from torture.trial import Runs
 
 
@@ -20,4 +20,8 @@ class Entry:
     """How much of the time it may take, beside the others' shares."""
 
 
-TRIALS: Sequence[Entry] = (Entry("simulation", simulation.run, share=8),)
+TRIALS: Sequence[Entry] = (
+    Entry("simulation", simulation.run, share=8),
+    Entry("kills", crash.kills, share=2),
+    Entry("real-kills", crash.real_kills, share=4),
+)

@@ -23,7 +23,7 @@ _IN_MEMORY = IN_MEMORY if IN_MEMORY.is_dir() else None
 _MOST_KILLS = 4
 
 
-def once_each(seed: int, budget: timedelta) -> Trial:
+def kills(seed: int, budget: timedelta) -> Trial:
     """Cut each life at each of its boundaries, and further on at random ones for as long as there is time."""
     chance, ends_at = random.Random(seed), time.monotonic() + budget.total_seconds()
     cases, violations, rounds = 0, list[str](), 0
@@ -64,17 +64,17 @@ async def _cut(
 
 
 async def _killed_again(scenario: Scenario, first: Remains, folder: Path, chance: random.Random) -> Restarted:
-    kills, cut = [first], cuts_a_step(first)
+    struck, cut = [first], cuts_a_step(first)
     for _ in range(chance.randrange(1, _MOST_KILLS)):
-        _, found = await live_on(scenario, kills[-1], folder / f"{kills[0].folder.name}-{len(kills)}")
+        _, found = await live_on(scenario, struck[-1], folder / f"{struck[0].folder.name}-{len(struck)}")
         if not found:
             break
-        kills.append(chance.choice(found))
-        cut = cut or cuts_a_step(kills[-1])
-    return await restart(scenario, kills[-1], *kills[:-1], cut=cut)
+        struck.append(chance.choice(found))
+        cut = cut or cuts_a_step(struck[-1])
+    return await restart(scenario, struck[-1], *struck[:-1], cut=cut)
 
 
-def real_ones(seed: int, budget: timedelta) -> Trial:
+def real_kills(seed: int, budget: timedelta) -> Trial:
     """SIGKILL a real server at each boundary of its life, in an order by chance, while there is time."""
     ends_at = time.monotonic() + budget.total_seconds()
     places, violations = _strike("")
