@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from remediator.errors import RemediatorError
+from remediator.secret_forms import SHORTEST_PIECE, secret_forms, without_pieces
 
 # Values shorter than this are not redacted: replacing every "1" would hide the output itself.
 _SHORTEST_REDACTED = 4
@@ -55,7 +56,7 @@ def resolve_secret(reference: str) -> str:
 
 
 class Redactor:
-    """Replaces every known secret in text by its reference.
+    """Replaces every known secret in text by its reference, also one that was encoded or cut on its way.
 
     It knows the references of the configuration and looks their values up at each
     use, so that a rotated secret is hidden as well.
@@ -63,12 +64,11 @@ class Redactor:
 
     def __init__(self, references: frozenset[str]) -> None:
         self._references = sorted(references)
+        self._worked_out: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def text(self, text: str) -> str:
         """Return `text` with secrets replaced by `[env:NAME]`."""
-        for value, reference in self._known():
-            text = text.replace(value, f"[{reference}]")
-        return text
+        return _hidden(text, self._known())
 
     def json(self, value: Any) -> Any:
         """Return a JSON value with secrets replaced in every string and key, at any depth."""
@@ -76,9 +76,7 @@ class Redactor:
 
         def clean(node: Any) -> Any:
             if isinstance(node, str):
-                for secret, reference in known:
-                    node = node.replace(secret, f"[{reference}]")
-                return node
+                return _hidden(node, known)
             if isinstance(node, dict):
                 return {clean(key): clean(child) for key, child in node.items()}
             if isinstance(node, list | tuple):
@@ -88,13 +86,29 @@ class Redactor:
         return clean(value) if known else value
 
     def _known(self) -> list[tuple[str, str]]:
+        """Return each form of each secret with its reference."""
         known: list[tuple[str, str]] = []
         for reference in self._references:
             try:
                 value = resolve_secret(reference)
             except SecretUnavailableError:
                 continue
-            if len(value) >= _SHORTEST_REDACTED:
-                known.append((value, reference))
+            if len(value) < _SHORTEST_REDACTED:
+                continue
+            before, forms = self._worked_out.get(reference, ("", ()))
+            if before != value:
+                forms = tuple(secret_forms(value))
+                self._worked_out[reference] = (value, forms)
+            known += [(form, reference) for form in forms]
         # Longest first, so that a secret that contains another is replaced whole.
         return sorted(known, key=lambda pair: -len(pair[0]))
+
+
+def _hidden(text: str, known: list[tuple[str, str]]) -> str:
+    for form, reference in known:
+        if form in text:
+            text = text.replace(form, f"[{reference}]")
+    for form, reference in known:
+        if len(form) > SHORTEST_PIECE:
+            text = without_pieces(text, form, f"[{reference}]")
+    return text

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from remediator.clients.capped_output import beginning
+
 # Cookies, tokens and whatever else a service may put into a header are not read into a record.
 _SHOWN = re.compile(
     r"(?:x-)?rate-?limit(?:-[a-z-]{1,30})?|retry-after|age|cache-control|content-type|date|server|via"
@@ -30,4 +32,4 @@ HeaderName = Annotated[str, AfterValidator(_check)]
 
 def shown_headers(headers: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     """Return those of the named headers that are there."""
-    return {name: headers[name][:_LONGEST] for name in names if name in headers}
+    return {name: beginning(headers[name], _LONGEST) for name in names if name in headers}

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from remediator.actions.containers import Containers
 from remediator.actions.time_left import TimeLeft
+from remediator.clients.capped_output import beginning
 from remediator.clients.docker_exec import ExecResult
 from remediator.clients.errors import ClientError, Fault
 
@@ -15,6 +16,7 @@ from remediator.clients.errors import ClientError, Fault
 _NOT_RUN = (126, 127)
 # What `timeout` ends with when it had to act: its own word, or the signal's.
 _CUT = (124, 137, 143)
+_LONGEST_ERROR = 300
 _GRACE = timedelta(seconds=1)
 
 
@@ -42,6 +44,6 @@ async def run_inside(
     if before and clock.over and result.exit_code in _CUT:
         raise ClientError(Fault.TIMED_OUT, f"it did not end within {seconds}s and was killed")
     if result.exit_code in _NOT_RUN:
-        said = (result.stderr or result.stdout).strip()[:300]
+        said = beginning((result.stderr or result.stdout).strip(), _LONGEST_ERROR)
         raise ClientError(Fault.UNEXPECTED, f"it can't be run in {name} ({result.exit_code}): {said}")
     return result

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from remediator.clients.capped_output import beginning
 from remediator.clients.errors import ClientError
 from remediator.clients.monitoring_api import MonitoringApi
 from remediator.errors import RemediatorError
@@ -140,7 +141,7 @@ class AlertmanagerClient:
         except ClientError as error:
             raise AlertmanagerError(error.detail) from None
         if status != 200:
-            raise AlertmanagerError(f"Alertmanager answered {status}: {str(body)[:_LONGEST_ERROR]}")
+            raise AlertmanagerError(f"Alertmanager answered {status}: {beginning(str(body), _LONGEST_ERROR)}")
         return status, body
 
 

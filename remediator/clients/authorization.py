@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from remediator.secret_refs import resolve_secret
+from remediator.secret_refs import Redactor, resolve_secret
 from remediator.settings import Auth
 
 
@@ -22,3 +22,9 @@ def authorization(auth: Auth | None) -> dict[str, str]:
         pair = f"{auth.basic.username}:{resolve_secret(auth.basic.password)}"
         return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     return {}
+
+
+def hidden_credentials(auth: Auth | None) -> Redactor:
+    """Return what hides the secrets of `auth` in answers that repeat them."""
+    references = {auth.bearer, auth.basic.password if auth.basic else None} if auth else set()
+    return Redactor(frozenset(reference for reference in references if reference is not None))

@@ -1,10 +1,12 @@
 """Keeps the beginning and the end of a process's output, however much it writes.
 
-What is left out goes by whole lines where there are lines: half a secret at a cut would not be
-recognised, and so not be hidden, by whoever redacts the text later.
+What is left out goes by whole lines where there are lines. Where there are none, half a secret may be
+left at a cut; each cut is marked, and whoever redacts the text later looks for halves there.
 """
 
 from __future__ import annotations
+
+from remediator.secret_forms import CUT
 
 
 class CappedOutput:
@@ -48,16 +50,21 @@ def shortened(text: str, most_characters: int) -> str:
     return _joined(text[:half], text[-half:])
 
 
+def beginning(text: str, most_characters: int) -> str:
+    """Return the text, or its beginning with a mark that it goes on."""
+    return text if len(text) <= most_characters else text[:most_characters] + CUT
+
+
 def last_lines(text: str, most_characters: int) -> str:
     """Return the end of a text, where programs say why they gave up."""
     text = text.strip()
     if len(text) <= most_characters:
         return text
     end = text[-most_characters:]
-    return end.partition("\n")[2] or end
+    return end.partition("\n")[2] or CUT + end
 
 
 def _joined(head: str, tail: str) -> str:
     head = head[: head.rfind("\n") + 1] or head
     tail = tail.partition("\n")[2] or tail
-    return f"{head}[… left out …]\n{tail}"
+    return f"{head}[{CUT} left out {CUT}]\n{tail}"

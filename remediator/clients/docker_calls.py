@@ -18,9 +18,11 @@ import docker.errors
 import requests.exceptions
 import urllib3.exceptions
 
+from remediator.clients.capped_output import beginning
 from remediator.clients.errors import ClientError, Fault
 
 _THREADS = 8
+_LONGEST_ERROR = 500
 _UNIX = "unix://"
 T = TypeVar("T")
 
@@ -126,4 +128,4 @@ def _not_connected(error: Exception) -> bool:
 
 def _first_line(error: Exception) -> str:
     text = str(error.explanation or error) if isinstance(error, docker.errors.APIError) else str(error)
-    return (text.splitlines() or [type(error).__name__])[0][:500]
+    return beginning((text.splitlines() or [type(error).__name__])[0], _LONGEST_ERROR)

@@ -13,7 +13,7 @@ import aiohttp
 from pydantic import HttpUrl
 from yarl import URL
 
-from remediator.clients.authorization import authorization
+from remediator.clients.authorization import authorization, hidden_credentials
 from remediator.clients.errors import ClientError, Fault
 from remediator.secret_refs import SecretUnavailableError
 from remediator.settings import Auth
@@ -101,7 +101,8 @@ class MonitoringApi:
         try:
             if len(body) > _PARSED_AT_ONCE_BYTES:
                 return await asyncio.to_thread(json.loads, body)
-            return json.loads(body)
+            # What is said of an error is short, shown to people and kept; it may repeat how it was asked.
+            return hidden_credentials(self.auth).json(json.loads(body))
         except (ValueError, RecursionError):
             what = f"{self.name} answered {status} with something that is not JSON"
             raise ClientError(Fault.UNEXPECTED, what) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from remediator.clients.capped_output import beginning
 from remediator.clients.errors import ClientError
 from remediator.clients.monitoring_api import MonitoringApi
 from remediator.clients.sample_age import AsksAt, RecordingRules, all_after
@@ -90,7 +91,7 @@ class PrometheusClient(AsksAt):
 
 def _answer(status: int, body: Mapping[str, Any]) -> Answer:
     if body["status"] != "success":
-        what = str(body.get("error", "no reason given"))[:_LONGEST_ERROR]
+        what = beginning(str(body.get("error", "no reason given")), _LONGEST_ERROR)
         return Answer(error=f"Prometheus answered {status}: {what}")
     kind, result = body["data"]["resultType"], body["data"]["result"]
     if kind == "scalar":
@@ -104,7 +105,7 @@ def _answer(status: int, body: Mapping[str, Any]) -> Answer:
 
 def _range_answer(status: int, body: Mapping[str, Any]) -> RangeAnswer:
     if body["status"] != "success":
-        what = str(body.get("error", "no reason given"))[:_LONGEST_ERROR]
+        what = beginning(str(body.get("error", "no reason given")), _LONGEST_ERROR)
         return RangeAnswer(error=f"Prometheus answered {status}: {what}")
     return RangeAnswer(
         tuple(

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import yaml
 
+from remediator.clients.capped_output import beginning
 from remediator.clients.errors import ClientError, Fault
 from remediator.clients.monitoring_api import MonitoringApi
 from remediator.labels import Labels
@@ -84,7 +85,7 @@ class PrometheusHistory:
         status, body = await self._api.post(path, form)
         if not isinstance(body, dict) or body.get("status") != "success":
             error = body.get("error", "no reason given") if isinstance(body, dict) else json.dumps(body)
-            what = f"Prometheus answered {status}: {str(error)[:_LONGEST_ERROR]}"
+            what = f"Prometheus answered {status}: {beginning(str(error), _LONGEST_ERROR)}"
             refused = isinstance(body, dict) and body.get("errorType") in ("bad_data", "execution")
             raise ClientError(Fault.REFUSED if refused else Fault.UNEXPECTED, what)
         data: Mapping[str, Any] = body["data"]
