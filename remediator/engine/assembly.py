@@ -117,14 +117,9 @@ def assemble(
     facts = FactGatherer(capabilities, clock, redactor)
     steps = StepRunner(engine)
     verifier = Verifier(capabilities, clock, promql)
-    runner = Runner(
-        engine,
-        Starter(engine, answers, facts),
-        steps,
-        verifier,
-        Ladder(engine, facts),
-        Reverter(engine, steps, verifier),
-    )
+    ladder = Ladder(engine, facts)
+    starter = Starter(engine, answers, facts, steps, ladder)
+    runner = Runner(engine, starter, steps, verifier, ladder, Reverter(engine, steps, verifier))
     approvals = Approvals(engine, waker)
     holds = Holds(engine, waker)
     handlers: dict[TimerKind, Handler] = {

@@ -59,9 +59,12 @@ class Decider:
         answers = await self._answers.ask(queries_of(subject.prepared.uses, scope))
         suppressed = await self._answers.suppressed(subject.episode.source, subject.episode.fingerprint)
         live = _Live(answers, suppressed)
-        first = await engine.store.read(lambda reads: decide(self._question(reads, subject, live, None)))
         facts: Facts | None = None
-        if first.needs_facts:
+        if not subject.prepared.policy.document.diagnose:
+            facts = Facts()
+        elif (
+            await engine.store.read(lambda reads: decide(self._question(reads, subject, live, None)))
+        ).needs_facts:
             facts = await self._facts.gather(subject.prepared, scope)
         await engine.store.write(lambda tx: self._conclude(tx, subject, live, facts))
         engine.failpoints.hit(Failpoint.RUN_CREATED)
@@ -83,7 +86,7 @@ class Decider:
         if admission is None or admission.done:
             return
         tx.save(replace(admission, done=True, outcome=Outcome.BLOCKED, reason=Reason.POLICY_REMOVED))
-        tx.wake_after(admission, self._engine.clock.now())
+        tx.wake_line(admission, self._engine.clock.now())
         decision = Decision(
             outcome=Outcome.BLOCKED,
             reason=Reason.POLICY_REMOVED,

@@ -168,7 +168,7 @@ def close_episode(
         if not admission.done:
             tx.save(replace(admission, done=True))
             tx.clear_timer(TimerKind.DECIDE, admission.id)
-            tx.wake_after(admission, now)  # it may have been its turn
+            tx.wake_line(admission, now)  # it may have been its turn
     end_escalations(tx, closed, now)
     note_resolved(tx, closed, now)
     for run in tx.runs_serving(episode.id):

@@ -12,6 +12,7 @@ from remediator.engine.decide import attributes_of
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import change_state, note_run, owned
+from remediator.engine.moves import MoveKind, next_move
 from remediator.engine.planning import PlanRefusedError, build_plan, choose_option
 from remediator.engine.scopes import Facts, scope_of
 from remediator.engine.verification import Verified
@@ -45,20 +46,29 @@ class Ladder:
         self._engine.failpoints.hit(Failpoint.OPTION_ENDED)
         return ended
 
+    def move_on(self, tx: Tx, run: Run) -> None:
+        """Write, with the result of a step, what follows from the records alone: that was the last one."""
+        move = next_move(run, tx.steps_of_run(run.id), tx.child_runs(run.id))
+        if move.kind is MoveKind.SUCCEED:
+            self._succeed(tx, run, Reason.UNVERIFIED, self._engine.clock.now())
+        elif move.kind is MoveKind.VERIFY:
+            self._begin_verifying(tx, run)
+
     async def begin_verifying(self, run: Run) -> Run:
+        """Enter verification, unless the last step's result did so."""
+        return await self._engine.store.write(
+            lambda tx: self._begin_verifying(tx, owned(tx, run.id, run.epoch))
+        )
+
+    def _begin_verifying(self, tx: Tx, run: Run) -> Run:
         """Enter verification: from now on only samples newer than this moment count."""
-
-        def work(tx: Tx) -> Run:
-            now = self._engine.clock.now()
-            current = owned(tx, run.id, run.epoch)
-            verify = current.plan.verify if current.plan else None
-            within = verify.within if verify else None
-            if within is None or current.state is not RunState.RUNNING:
-                return current
-            timed = replace(current, acted_at=now, verify_until=now + within)
-            return change_state(tx, timed, RunEvent.VERIFY, now)
-
-        return await self._engine.store.write(work)
+        now = self._engine.clock.now()
+        verify = run.plan.verify if run.plan else None
+        within = verify.within if verify else None
+        if within is None or run.state is not RunState.RUNNING:
+            return run
+        timed = replace(run, acted_at=now, verify_until=now + within)
+        return change_state(tx, timed, RunEvent.VERIFY, now)
 
     async def conclude_verification(self, run: Run, verified: Verified) -> Run:
         """Write down how verification ended, and succeed if it did."""

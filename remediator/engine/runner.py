@@ -9,10 +9,10 @@ from remediator.engine.failpoints import Failpoint
 from remediator.engine.ladder import Ladder
 from remediator.engine.moves import Move, MoveKind, latest_attempts, next_move
 from remediator.engine.reverts import Reverter, create_revert
-from remediator.engine.starting import Starter
-from remediator.engine.steps import StepRunner
+from remediator.engine.starting import Started, Starter
+from remediator.engine.steps import StepEnd, StepRunner
 from remediator.engine.verification import Verifier
-from remediator.runs.records import Run, TimerKind
+from remediator.runs.records import ApprovalRequest, Run, TimerKind
 from remediator.runs.states import RunKind, RunState, StepPhase
 from remediator.store.base import Reads, Tx
 
@@ -43,20 +43,30 @@ class Runner:
 
     async def drive(self, run_id: int) -> None:
         """Take a run over and bring it as far as it goes by itself."""
-        run = await self._engine.store.write(lambda tx: self._take_over(tx, run_id))
+        if self._draining:
+            return  # its timer stays: it goes on after the next start
+        run, begun = await self._take_up(run_id)
         if run is None:
             return
         if run.kind is RunKind.REVERT:
             await self._reverter.drive(run)
             return
-        while not self._draining:
+        if begun is not None:
+            run = await self._stepped(run, await self._steps.carry_on(begun))
+        while not (run.state.waiting or run.state.terminal):
+            if self._draining:
+                return
             move = await self._next(run)
             if move.kind is MoveKind.NOTHING:
                 return
             run = await self._make(run, move)
-            if run.state.waiting or run.state.terminal:
-                self._engine.failpoints.hit(Failpoint.RUN_FINISHED)
-                return
+        self._engine.failpoints.hit(Failpoint.RUN_FINISHED)
+
+    async def _take_up(self, run_id: int) -> Started:
+        waiting, asked = await self._engine.store.read(lambda reads: _about_to_start(reads, run_id))
+        if waiting is not None:
+            return await self._starter.start(waiting, asked, self._take_over)
+        return Started(await self._engine.store.write(lambda tx: self._take_over(tx, run_id)))
 
     def _take_over(self, tx: Tx, run_id: int) -> Run | None:
         run = tx.get(Run, run_id)
@@ -81,8 +91,6 @@ class Runner:
 
     async def _make(self, run: Run, move: Move) -> Run:
         match move.kind:
-            case MoveKind.START:
-                return await self._starter.start(run)
             case MoveKind.STEP:
                 return await self._step(run, move.position)
             case MoveKind.VERIFY:
@@ -97,8 +105,8 @@ class Runner:
                 return await self._ladder.hand_over(run, move.reason, move.detail)
             case MoveKind.STOP:
                 return await self._ladder.stop(run)
-            case MoveKind.NOTHING:
-                return run
+            case MoveKind.START | MoveKind.NOTHING:
+                return run  # a run that waits is not driven any further here
 
     async def _step(self, run: Run, position: int) -> Run:
         if run.plan is None:
@@ -106,7 +114,11 @@ class Runner:
         plan = run.plan
         records = await self._engine.store.read(lambda reads: reads.steps_of_run(run.id))
         last = latest_attempts(records, plan.option, StepPhase.ACT).get(position)
-        end = await self._steps.run(run, plan.steps[position], position, StepPhase.ACT, last)
+        moves_on = self._ladder.move_on
+        end = await self._steps.run(run, plan.steps[position], position, StepPhase.ACT, last, moves_on)
+        return await self._stepped(run, end)
+
+    async def _stepped(self, run: Run, end: StepEnd) -> Run:
         if end.stopped is not None:
             return await self._ladder.end_option(run, end.stopped, f"stopped: {end.stopped}")
         return await self._reload(run)
@@ -140,3 +152,11 @@ class Runner:
 
     async def _reload(self, run: Run) -> Run:
         return await self._engine.store.read(lambda reads: reads.get(Run, run.id)) or run
+
+
+def _about_to_start(reads: Reads, run_id: int) -> tuple[Run | None, ApprovalRequest | None]:
+    """Return a run whose next move is to start, with what was asked for it."""
+    run = reads.get(Run, run_id)
+    if run is None or run.kind is RunKind.REVERT or run.state not in (RunState.PLANNED, RunState.HELD):
+        return None, None
+    return run, reads.approval_of_run(run_id)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from remediator.engine.admission import question_for
 from remediator.engine.answers import Answers
@@ -14,9 +15,11 @@ from remediator.engine.decide import decide, lock_keys
 from remediator.engine.facts import FactGatherer
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import cancel_waiting, change_state, owned
+from remediator.engine.ladder import Ladder
 from remediator.engine.lines import lets_pass
 from remediator.engine.recording import record_decision
 from remediator.engine.scopes import Facts, scope_of
+from remediator.engine.steps import Begun, StepRunner
 from remediator.guards.base import LookPhase
 from remediator.guards.evaluate import queries_of
 from remediator.runs.answers import Answer, Query
@@ -32,30 +35,55 @@ from remediator.store.base import Filter, Reads, Tx
 _IN_LINE = (RunState.PLANNED, RunState.HELD)
 
 
+TakesOver = Callable[[Tx, int], Run | None]
+
+
+class Started(NamedTuple):
+    """A run as it is after the look, if it is still there to be looked at; and its step under way."""
+
+    run: Run | None
+    begun: Begun | None = None
+
+
 class Starter:
     """Starts planned runs."""
 
-    def __init__(self, engine: Engine, answers: Answers, facts: FactGatherer) -> None:
+    def __init__(
+        self, engine: Engine, answers: Answers, facts: FactGatherer, steps: StepRunner, ladder: Ladder
+    ) -> None:
         self._engine = engine
         self._answers = answers
         self._facts = facts
+        self._steps = steps
+        self._ladder = ladder
 
-    async def start(self, run: Run) -> Run:
-        """Look again, and start the run, keep it waiting, ask, or cancel it. Returns it as it then is."""
+    async def start(self, run: Run, asked: ApprovalRequest | None, take_over: TakesOver) -> Started:
+        """Look again, and start the run, keep it waiting, ask, or cancel it; all in one transaction.
+
+        Where nothing has to be looked at in between, the intent of its first step is committed with it.
+        """
         prepared = self._engine.prepared_for(run)
         scope = scope_of(run.context, prepared.policy)
         answers = await self._answers.ask(queries_of(prepared.uses, scope))
         source = run.context["episode"]["source"]
         suppressed = await self._answers.suppressed(source, run.context["episode"]["fingerprint"])
         facts = Facts.of(run.facts)
-        asked = await self._engine.store.read(lambda reads: reads.approval_of_run(run.id))
-        if run.epoch > 1 or asked is not None:
+        if run.epoch > 0 or asked is not None:
             # It waited (for people, a guard, a restart): what the diagnosis found may be old.
             facts = await self._facts.gather(prepared, scope)
-        started = await self._engine.store.write(
-            lambda tx: self._conclude(tx, run, answers, facts, suppressed=suppressed)
-        )
-        if started.state is RunState.RUNNING:
+
+        def work(tx: Tx) -> Started:
+            taken = take_over(tx, run.id)
+            if taken is None:
+                return Started(None)
+            begun: Begun | None = None
+            current = self._conclude(tx, taken, answers, facts, suppressed=suppressed)
+            if current.state is RunState.RUNNING and taken.state.waiting:
+                begun = self._steps.begin(tx, current, self._ladder.move_on)
+            return Started(current, begun)
+
+        started = await self._engine.store.write(work)
+        if started.run is not None and started.run.state is RunState.RUNNING:
             self._engine.failpoints.hit(Failpoint.RUN_STARTED)
         return started
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -68,7 +69,7 @@ def about_step(record: StepRecord, planned: PlannedStep | None = None) -> dict[s
     return about
 
 
-def step_results(run: Run, steps: list[StepRecord]) -> dict[str, Any]:
+def step_results(run: Run, steps: Sequence[StepRecord]) -> dict[str, Any]:
     """What `steps` shows in templates: results of the option's finished steps, by position and by name."""
     planned = run.plan.steps if run.plan else ()
     results: dict[str, Any] = {}

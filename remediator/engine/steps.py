@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -56,6 +56,10 @@ class StepEnd:
     again: bool = False
 
 
+MovesOn = Callable[[Tx, Run], None]
+"""Writes what follows from a step's result alone, in the transaction of that result."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """One step about to be attempted: everything resolved."""
@@ -67,6 +71,15 @@ class _Attempt:
     action: Action[Any]
     params: BaseModel
     number: int
+    moves_on: MovesOn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A step whose intent is committed, and which nobody has acted on yet."""
+
+    attempt: _Attempt
+    record: StepRecord
 
 
 class StepRunner:
@@ -76,11 +89,18 @@ class StepRunner:
         self._engine = engine
 
     async def run(
-        self, run: Run, planned: PlannedStep, position: int, phase: StepPhase, last: StepRecord | None
+        self,
+        run: Run,
+        planned: PlannedStep,
+        position: int,
+        phase: StepPhase,
+        last: StepRecord | None,
+        moves_on: MovesOn | None = None,
     ) -> StepEnd:
         """Bring one step to its end. `last` is its newest attempt, if a crash or a retry left one."""
         try:
-            ready = await self._ready(run, planned, position, phase)
+            done = await self._engine.store.read(lambda reads: reads.steps_of_run(run.id))
+            ready = replace(self._ready(run, planned, position, phase, done), moves_on=moves_on)
         except (RenderError, PlanRefusedError) as error:
             return await self._refused(run, planned, position, phase, str(error))
         if last is not None and last.state is StepState.INTENT:
@@ -90,16 +110,48 @@ class StepRunner:
             ready = replace(ready, number=last.attempt + 1)
         elif last is not None:
             ready = replace(ready, number=last.attempt + 1)
-        backoff = planned.step.retry.backoff if planned.step.retry else timedelta(0)
-        while True:
-            end = await self._once(ready)
-            if not end.again:
-                return end
+        return await self._repeated(ready, await self._once(ready))
+
+    def begin(self, tx: Tx, run: Run, moves_on: MovesOn) -> Begun | None:
+        """Commit the intent of a run's first step with its start, for `carry_on`; None where that can't be.
+
+        It can't where something has to be looked at in between: the state before, for a change that is
+        to go back.
+        """
+        done = tx.steps_of_run(run.id)
+        if run.plan is None or not run.plan.steps or any(step.option == run.option for step in done):
+            return None
+        try:
+            ready = self._ready(run, run.plan.steps[0], 0, StepPhase.ACT, done)
+        except (RenderError, PlanRefusedError):
+            return None  # which is told when its turn comes
+        if self._leases(ready):
+            return None
+        ready = replace(ready, moves_on=moves_on)
+        record = self._intend(tx, ready, {})
+        return Begun(ready, record) if isinstance(record, StepRecord) else None
+
+    async def carry_on(self, begun: Begun) -> StepEnd:
+        """Act on a step that was begun with its run, and bring it to its end."""
+        return await self._repeated(begun.attempt, await self._act(begun.attempt, begun.record))
+
+    async def _repeated(self, ready: _Attempt, end: StepEnd) -> StepEnd:
+        retry = ready.planned.step.retry
+        backoff = retry.backoff if retry else timedelta(0)
+        while end.again:
             await self._engine.clock.sleep(backoff * 2 ** (ready.number - 1))
             ready = replace(ready, number=ready.number + 1)
+            end = await self._once(ready)
+        return end
 
-    async def _ready(self, run: Run, planned: PlannedStep, position: int, phase: StepPhase) -> _Attempt:
-        done = await self._engine.store.read(lambda reads: reads.steps_of_run(run.id))
+    def _ready(
+        self,
+        run: Run,
+        planned: PlannedStep,
+        position: int,
+        phase: StepPhase,
+        done: Sequence[StepRecord],
+    ) -> _Attempt:
         prepared = self._engine.prepared_for(run)
         scope = scope_of(run.context, prepared.policy, Facts.of(run.facts), step_results(run, done))
         action = self._engine.capabilities.action(planned.action)
@@ -136,6 +188,9 @@ class StepRunner:
             return await self._refused(*where, str(error))
         if isinstance(begun, StepEnd):
             return begun
+        return await self._act(ready, begun)
+
+    async def _act(self, ready: _Attempt, begun: StepRecord) -> StepEnd:
         self._engine.failpoints.hit(Failpoint.STEP_INTENT_COMMITTED)
         call = self._call(ready, begun)
         outcome = await executor.attempt(ready.action, ready.params, call)
@@ -230,6 +285,8 @@ class StepRunner:
         text = detail or str(outcome.reason or "")
         if state is StepState.FAILED and not again:
             fail_option(tx, run, record, text)
+        elif state is not StepState.FAILED and ready.moves_on is not None:
+            ready.moves_on(tx, run)
         return StepEnd(state, text, again=again and state is StepState.FAILED)
 
     async def _clear_up(self, ready: _Attempt, call: Call, record: StepRecord, outcome: Outcome) -> Outcome:

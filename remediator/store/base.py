@@ -337,6 +337,10 @@ class Tx(Reads, Protocol):
         """Make due at `at` the next in the line that `left`, as it was before, stood in; False: nobody."""
         ...
 
+    def wake_line(self, left: Admission, at: datetime) -> bool:
+        """Make due at `at` the first of the line that `left`, which waits no longer, stood in."""
+        ...
+
     def keep_policy(self, version: PolicyVersion) -> None:
         """Keep a policy's document, once per hash."""
         ...
