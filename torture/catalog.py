@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torture import crash, simulation
+from torture.broken import trying as broken
+from torture.soak import trial as soak
 from torture.trial import Runs
 
 
@@ -23,5 +25,7 @@ class Entry:
 TRIALS: Sequence[Entry] = (
     Entry("simulation", simulation.run, share=8),
     Entry("kills", crash.kills, share=2),
+    Entry("soak", soak.run, share=4),
     Entry("real-kills", crash.real_kills, share=4),
+    Entry("broken", broken.run, share=3),
 )

@@ -33,7 +33,12 @@ class Rules:
     concurrent_runs: int
     runs_per_minute: int
     repeatable: frozenset[str]
-    """Actions whose effect may be had again when nobody saw the end of the first."""
+    """Actions, or `action METHOD`, whose effect may be had again when nobody saw the end of the first."""
+
+    def may_repeat(self, step: Mapping[str, Any]) -> bool:
+        """Tell it of a step, by what the log says when it begins."""
+        method = step["params"].get("method", "POST")
+        return not self.repeatable.isdisjoint((step["action"], f"{step['action']} {method}"))
 
 
 def rules_of(texts: Sequence[str]) -> Mapping[str, PolicyRules]:

@@ -106,7 +106,7 @@ class RunsJudge:
         self._intents.add(row.detail["step_id"])
         place = _place(row)
         end = self._attempts.get(place)
-        if row.detail["phase"] == "act" and row.detail["action"] not in self.rules.repeatable:
+        if row.detail["phase"] == "act" and not self.rules.may_repeat(row.detail):
             if end not in (None, "not_sent"):
                 yield f"row {row.number}: step {place} is made again after it was {end}"
         self._attempts[place] = "open"
