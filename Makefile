@@ -9,7 +9,8 @@ READY = $(VENV)/.ready
 help:
 	@echo "make demo    break a PMS, watch it remediated, read the audit log (KEEP=1 leaves it running)"
 	@echo "make test    run the tests (ARGS='-k name' passes options to pytest)"
-	@echo "make check   formatting, lint, types and layers"
+	@echo "make check   formatting, lint, types, layers and common security mistakes"
+	@echo "make advisories  ask the network for known faults of the pinned versions (needs uv)"
 	@echo "make bench   measure, and write docs/performance.md's table (ONLY='name' runs one and prints it)"
 	@echo "make torture try for 20 minutes to break what is promised (ARGS='--only name --seed 1')"
 	@echo "make docs    write the generated pages under docs/ again"
@@ -27,6 +28,11 @@ check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --recursive remediator 2>$(VENV)/bandit.log || { cat $(VENV)/bandit.log; exit 1; }
+
+# Asks the network which of the pinned versions are known to be vulnerable.
+advisories: $(READY)
+	@uvx pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(ONLY)
@@ -70,4 +76,4 @@ $(READY): requirements.lock pyproject.toml
 	fi
 	@touch $(READY)
 
-.PHONY: help demo test check bench torture docs lock clean
+.PHONY: help demo test check advisories bench torture docs lock clean

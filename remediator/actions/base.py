@@ -46,7 +46,7 @@ class FailureReason(StrEnum):
     TIMED_OUT = "timed_out"
     LOST = "lost"
     CHANGED_SINCE = "changed_since"
-    SECRET_UNAVAILABLE = "secret_unavailable"
+    SECRET_UNAVAILABLE = "secret_unavailable"  # nosec B105  # not a password
     INTERNAL = "internal"
 
 

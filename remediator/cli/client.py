@@ -12,7 +12,7 @@ import httpx
 
 from remediator.cli.api_error import ApiError
 
-TOKEN_VARIABLE = "REMEDIATOR_TOKEN"
+TOKEN_VARIABLE = "REMEDIATOR_TOKEN"  # nosec B105  # not a password
 _TIMEOUT_SECONDS = 15.0
 # The answer was understood and is no: somebody was faster, it expired, it does not fit its state.
 _REFUSALS = frozenset({409, 410})

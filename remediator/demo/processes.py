@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404  # argv lists only
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -54,7 +54,7 @@ class Processes:
         """
         log_file = self.log_file(name)
         with log_file.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603  (the demo's own argv)
+            process = subprocess.Popen(  # noqa: S603  (the demo's own argv)  # nosec B603
                 list(argv),
                 cwd=self._folder,
                 env=dict(env),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404  # argv lists only
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -80,7 +80,7 @@ class ServiceProcess:
         argv = [sys.executable, "-m", self._module, "--port", str(port), "--owner", str(how["owner_pid"])]
         with self._log_file.open("ab") as log:
             # A session of its own: whoever restarts it may end, and be ended, without it.
-            self._child = subprocess.Popen(  # noqa: S603  (this module's own argv)
+            self._child = subprocess.Popen(  # noqa: S603  (this module's own argv)  # nosec B603
                 [*argv, "--state-file", str(self._broken_file)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -53,7 +53,7 @@ class Wordings:
     """The templates. What they print of a notice is inert unless a policy's author wrote it."""
 
     def __init__(self) -> None:
-        self._templates = Environment(
+        self._templates = Environment(  # nosec B701  # plain text; what is put in is made inert, see inert.py
             loader=PackageLoader("remediator.notices"),
             autoescape=False,  # noqa: S701  plain text; `inert` is what guards it
             undefined=StrictUndefined,

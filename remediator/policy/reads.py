@@ -51,7 +51,7 @@ def needed(node: nodes.Node, known: frozenset[Read] = _NOTHING) -> frozenset[Rea
         return (frozenset({here}) - known) | _of_children(node, known)
     if _looks(node):
         # The name itself is only looked at; arguments (a default's value) are read.
-        assert isinstance(node, nodes.Test | nodes.Filter)  # noqa: S101  (tells the type checker)
+        assert isinstance(node, nodes.Test | nodes.Filter)  # noqa: S101  (tells the type checker)  # nosec B101
         return frozenset[Read]().union(*(needed(argument, known) for argument in (*node.args, *node.kwargs)))
     if isinstance(node, nodes.And):
         return needed(node.left, known) | needed(node.right, known | _there_if(node.left, holds=True))
@@ -85,7 +85,7 @@ def _there_if(node: nodes.Node, *, holds: bool) -> frozenset[Read]:
         path = path_of(node.node)
         return frozenset({path}) if path and holds == (node.name == "defined") else _NOTHING
     if isinstance(node, nodes.And if holds else nodes.Or):
-        assert isinstance(node, nodes.And | nodes.Or)  # noqa: S101
+        assert isinstance(node, nodes.And | nodes.Or)  # noqa: S101  # nosec B101
         return _there_if(node.left, holds=holds) | _there_if(node.right, holds=holds)
     return _NOTHING
 

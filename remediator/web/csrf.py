@@ -19,7 +19,7 @@ from remediator.web.keys import ACCESS, LOGIN, SERVICES
 from remediator.web.pages.forms import FORM_TOKEN, form_fields
 from remediator.web.problems import ProblemError
 
-FORM_TOKEN_HEADER = "X-Form-Token"
+FORM_TOKEN_HEADER = "X-Form-Token"  # nosec B105  # not a password
 SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 _FORM = "application/x-www-form-urlencoded"
 

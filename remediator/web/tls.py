@@ -31,14 +31,14 @@ class ServerTls:
             TlsError: when they do not fit; the old ones are kept.
         """
         self._read()
-        self.context.load_cert_chain(self._settings.certificate, self._settings.key, password="")
+        self.context.load_cert_chain(self._settings.certificate, self._settings.key, password="")  # nosec B106  # the key file has no passphrase
 
     def _read(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             # A key with a passphrase would be asked for on the terminal.
-            context.load_cert_chain(self._settings.certificate, self._settings.key, password="")
+            context.load_cert_chain(self._settings.certificate, self._settings.key, password="")  # nosec B106  # the key file has no passphrase
             if self._settings.client_ca is not None:
                 context.load_verify_locations(self._settings.client_ca)
                 # People have none; and whoever shows a wrong one is turned away in the handshake.

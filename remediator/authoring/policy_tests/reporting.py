@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as Xml  # nosec B405  # it writes XML, and reads none
 
 from remediator.authoring.policy_tests.comparing import fits
 from remediator.authoring.policy_tests.coverage import Coverage

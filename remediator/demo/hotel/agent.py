@@ -146,7 +146,7 @@ class HotelAgent:
         with self.metrics.nlp_latency.time():
             if self.settings.audio_enabled and self.fault.nlp_delay_seconds:
                 await asyncio.sleep(self.fault.nlp_delay_seconds)
-        if random.random() < self.fault.error_share:  # noqa: S311  (a demo's fault, not a secret)
+        if random.random() < self.fault.error_share:  # noqa: S311  (a demo's fault, not a secret)  # nosec B311
             kind = self.fault.error_kind
             if kind in self.metrics.errors_of:
                 self.metrics.errors_of[kind].inc()

@@ -45,11 +45,11 @@ class _Surroundings:
             yield
 
     async def availability(self, checkin: str) -> Rooms:
-        assert self._qloapps is not None  # noqa: S101  (requests come only while the application runs)
+        assert self._qloapps is not None  # noqa: S101  (requests come only while the application runs)  # nosec B101
         return await self._qloapps.availability(checkin)
 
     async def ping(self, url: str) -> bool:
-        assert self._pings is not None  # noqa: S101  (as above)
+        assert self._pings is not None  # noqa: S101  (as above)  # nosec B101
         return await self._pings.ping(url)
 
 

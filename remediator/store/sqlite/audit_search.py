@@ -88,7 +88,7 @@ def _in_part(
 
 def _plain(connection: sqlite3.Connection, where: Filter, part: _Part) -> Iterator[AuditRow]:
     clauses, values = _clauses(where, part)
-    sql = f"SELECT {AUDIT_COLUMNS} FROM audit WHERE {clauses} ORDER BY sequence {_direction(where)} LIMIT ?"
+    sql = f"SELECT {AUDIT_COLUMNS} FROM audit WHERE {clauses} ORDER BY sequence {_direction(where)} LIMIT ?"  # nosec B608  # only names of the code's own catalogs; values are bound
     return map(to_audit_row, connection.execute(sql, (*values, where.limit)))
 
 
@@ -100,7 +100,7 @@ def _by_index(connection: sqlite3.Connection, where: Filter, part: _Part) -> Ite
     direction = _direction(where)
     # CROSS JOIN keeps the order: the words are walked from the cursor on, and each row is read once.
     sql = (
-        f"SELECT {AUDIT_COLUMNS} FROM (SELECT rowid AS found FROM {INDEX}.words WHERE words MATCH ?"
+        f"SELECT {AUDIT_COLUMNS} FROM (SELECT rowid AS found FROM {INDEX}.words WHERE words MATCH ?"  # nosec B608  # only names of the code's own catalogs; values are bound
         f" AND rowid > ? AND rowid < ? ORDER BY rowid {direction}) CROSS JOIN audit ON sequence = found"
         f" WHERE {clauses} ORDER BY found {direction} LIMIT ?"
     )
@@ -154,13 +154,13 @@ def _between_times(connection: sqlite3.Connection, where: Filter, part: _Part) -
     after, before = -1, _ALL.before
     if where.since is not None:
         row = connection.execute(
-            f"SELECT first FROM {INDEX}.spans WHERE latest >= ? ORDER BY first LIMIT 1",
+            f"SELECT first FROM {INDEX}.spans WHERE latest >= ? ORDER BY first LIMIT 1",  # nosec B608  # only names of the code's own catalogs; values are bound
             (to_text(where.since),),
         ).fetchone()
         after = row[0] - 1 if row else _ALL.before
     if where.until is not None:
         row = connection.execute(
-            f"SELECT last FROM {INDEX}.spans WHERE earliest < ? ORDER BY first DESC LIMIT 1",
+            f"SELECT last FROM {INDEX}.spans WHERE earliest < ? ORDER BY first DESC LIMIT 1",  # nosec B608  # only names of the code's own catalogs; values are bound
             (to_text(where.until),),
         ).fetchone()
         before = row[0] + 1 if row else 0
@@ -179,7 +179,7 @@ def _clauses(where: Filter, part: _Part) -> tuple[str, list[Any]]:
 
 
 def _reached(connection: sqlite3.Connection) -> int:
-    return int(connection.execute(f"SELECT sequence FROM {INDEX}.progress").fetchone()[0])
+    return int(connection.execute(f"SELECT sequence FROM {INDEX}.progress").fetchone()[0])  # nosec B608  # only names of the code's own catalogs; values are bound
 
 
 def _direction(where: Filter) -> str:

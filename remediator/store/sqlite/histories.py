@@ -53,7 +53,7 @@ class _Reach(NamedTuple):
 
 def _within(columns: str, table: str, at: str, also: str = "1") -> str:
     """Return a query of a policy's rows, and of the newest of others, newest first; by an index each."""
-    part = f"SELECT {columns}, id FROM {table} WHERE {also} AND"
+    part = f"SELECT {columns}, id FROM {table} WHERE {also} AND"  # nosec B608  # only names of the code's own catalogs; values are bound
     return (
         f"{part} policy = :policy AND {at} >= :since"
         f" UNION ALL {part} policy <> :policy AND {at} >= :others_since"
@@ -96,13 +96,13 @@ def _breaker_closed_at(connection: sqlite3.Connection, policy: str) -> datetime 
 
 
 def _live(connection: sqlite3.Connection) -> tuple[LiveRun, ...]:
-    rows = connection.execute(f"SELECT id, policy, target, state FROM runs WHERE {LOCKING} ORDER BY id")
+    rows = connection.execute(f"SELECT id, policy, target, state FROM runs WHERE {LOCKING} ORDER BY id")  # nosec B608  # only names of the code's own catalogs; values are bound
     return tuple(LiveRun(run, policy, target, RunState(state)) for run, policy, target, state in rows)
 
 
 def _leased(connection: sqlite3.Connection) -> tuple[Leased, ...]:
     rows = connection.execute(
-        "SELECT DISTINCT runs.id, runs.policy, runs.target FROM leases JOIN runs ON runs.id = leases.run_id"
+        "SELECT DISTINCT runs.id, runs.policy, runs.target FROM leases JOIN runs ON runs.id = leases.run_id"  # nosec B608  # only names of the code's own catalogs; values are bound
         f" WHERE leases.{STANDING} ORDER BY runs.id"
     )
     return tuple(Leased(run, policy, target) for run, policy, target in rows)
@@ -134,7 +134,7 @@ def _ends(
 def _waiting(connection: sqlite3.Connection, target: str | None) -> tuple[Waiting, ...]:
     where, values = ("", ()) if target is None else (" AND target = ?", (target,))
     rows = connection.execute(
-        "SELECT id, policy, target, priority, created_at FROM admissions"
+        "SELECT id, policy, target, priority, created_at FROM admissions"  # nosec B608  # only names of the code's own catalogs; values are bound
         f" WHERE done = 0 AND reason = 'target_busy'{where} ORDER BY priority, id",
         values,
     )

@@ -21,7 +21,7 @@ WHERE runs.kind = 'remediation' AND runs.policy = ? AND runs.created_at >= ? AND
   AND runs.state = 'succeeded' AND runs.finished_at IS NOT NULL
 """
 _COUNTED = (
-    f"SELECT guard, reason, sum(count) FROM {INDEX}.blocked_days"
+    f"SELECT guard, reason, sum(count) FROM {INDEX}.blocked_days"  # nosec B608  # only names of the code's own catalogs; values are bound
     " WHERE policy = ? AND day BETWEEN ? AND ? GROUP BY guard, reason"
 )
 _UNCOUNTED = (
@@ -56,7 +56,7 @@ def _blocked(
     counts: Counter[tuple[str, str]] = Counter()
     reached = 0
     if indexed:
-        reached = connection.execute(f"SELECT decision_id FROM {INDEX}.progress").fetchone()[0]
+        reached = connection.execute(f"SELECT decision_id FROM {INDEX}.progress").fetchone()[0]  # nosec B608  # only names of the code's own catalogs; values are bound
         span = (policy, first.isoformat(), last.isoformat())
         counts.update({(guard, why): count for guard, why, count in connection.execute(_COUNTED, span)})
     for outcome, name, reason, verdicts, at in connection.execute(_UNCOUNTED, (policy, reached)):

@@ -160,9 +160,9 @@ def _table(name: str, kind: type[R], time: str) -> Table[R]:
         columns,
         names,
         time,
-        select=f"SELECT {', '.join(names)} FROM {name} WHERE ",
+        select=f"SELECT {', '.join(names)} FROM {name} WHERE ",  # nosec B608  # only names of the code's own catalogs; values are bound
         insert=f"INTO {name} ({', '.join(given)}) VALUES ({', '.join('?' * len(given))})",
-        update=f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in given)} WHERE ",
+        update=f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in given)} WHERE ",  # nosec B608  # only names of the code's own catalogs; values are bound
     )
 
 

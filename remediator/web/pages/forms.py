@@ -15,7 +15,7 @@ from remediator.web.problems import ProblemError
 
 I = TypeVar("I", bound="Input")  # noqa: E741
 
-FORM_TOKEN = "form_token"
+FORM_TOKEN = "form_token"  # nosec B105  # not a password
 """The field that shows that a form is of a page of ours."""
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 64

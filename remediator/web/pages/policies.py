@@ -206,7 +206,7 @@ def _highlighted(policy: LoadedPolicy) -> Markup:
     """Return the document that serves as YAML with its parts marked by classes; all else is escaped."""
     document = policy.document.model_dump(mode="json", by_alias=True, exclude_unset=True)
     text = lines(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100))
-    return Markup(highlight(text, YamlLexer(), HtmlFormatter(nowrap=True)))  # noqa: S704  (Pygments escapes)
+    return Markup(highlight(text, YamlLexer(), HtmlFormatter(nowrap=True)))  # noqa: S704  (Pygments escapes)  # nosec B704
 
 
 def _what_would_be(decision: Decision) -> str:
