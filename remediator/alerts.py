@@ -54,8 +54,15 @@ def _encodable(value: str) -> str:
     return value
 
 
+def _all_encodable(value: dict[str, str]) -> dict[str, str]:
+    _encodable("".join(value))
+    _encodable("".join(value.values()))
+    return value
+
+
 Time = Annotated[datetime, AfterValidator(_aware)]
 Text = Annotated[str, AfterValidator(_encodable)]
+Texts = Annotated[dict[str, str], AfterValidator(_all_encodable)]
 
 
 class Alert(BaseModel):
@@ -64,8 +71,8 @@ class Alert(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     status: AlertStatus
-    labels: dict[Text, Text]
-    annotations: dict[Text, Text] = {}
+    labels: Texts
+    annotations: Texts = {}
     starts_at: Time = Field(alias="startsAt")
     ends_at: Time | None = Field(default=None, alias="endsAt")
     generator_url: Text = Field(default="", alias="generatorURL")
@@ -151,7 +158,7 @@ def parse_payload(body: bytes) -> Payload:
 
 def _read_json(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
+        return _DECODER.decode(body.decode("utf-8"))
     except RecursionError:
         raise NotAPayloadError(NotAPayloadReason.TOO_DEEP) from None
     except ValueError:
@@ -166,6 +173,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Ambiguous:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
 
 
 def read_alert(index: int, item: Any) -> Alert | BadAlert:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -10,6 +11,8 @@ import signal
 from contextlib import AsyncExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
+
+import uvloop
 
 from remediator.admin_token import with_admin_token
 from remediator.build import Server, build
@@ -48,7 +51,8 @@ def serve(settings: Settings, config_path: Path | None, *, held: bool = False) -
     """
     redactor = Redactor(secret_references(settings))
     configure_logging(redactor=redactor)
-    asyncio.run(_serve(with_admin_token(settings, _tell_at_once), config_path, redactor, held=held))
+    serving = _serve(with_admin_token(settings, _tell_at_once), config_path, redactor, held=held)
+    uvloop.run(serving)
     return 0
 
 
@@ -140,6 +144,9 @@ async def _run_until(
     renewal = Renewal(settings, config_path, engine.store, engine.clock, _tell_at_once)
     scheduler = Scheduler(server.jobs)
     web = WebServer(server.services)
+    # What was built stays as long as the server: there is nothing to collect in it, however often one looks.
+    gc.collect()
+    gc.freeze()
     await web.start()
     scheduler.start()
     server.poller.poll_all()

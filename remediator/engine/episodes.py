@@ -39,7 +39,7 @@ def handle_alert(
         )
         return handling, closed
     if handling is Handling.REPEATED:
-        return handling, tx.save(episode)
+        return handling, tx.save(episode, "annotations", "last_seen_at", "missed_polls")
     return handling, open_episode(tx, episode, now, delivery_id=delivery_id)
 
 

@@ -53,7 +53,8 @@ class Intake:
             lambda tx: _ingest(tx, self._engine, source, payload, origin, now)
         )
         self._engine.failpoints.hit(Failpoint.INGEST_COMMITTED)
-        self._waker.wake()
+        if accepted.planned or accepted.blocked or accepted.closed:  # nothing else sets a timer
+            self._waker.wake()
         if payload.truncated_alerts:
             self._waker.poll_soon(source)
         return accepted
@@ -100,18 +101,20 @@ def _ingest(tx: Tx, engine: Engine, source: str, payload: Payload, origin: str, 
         )
     )
     handled: Counter[Handling] = Counter()
+    receipts = []
     planned = blocked = 0
     for alert in payload.alerts:
         handling, episode = handle_alert(
             tx, source, alert, now, confirmed=origin == "poll", delivery_id=delivery.id
         )
-        tx.add(_receipt(delivery, alert, handling, episode, now))
+        receipts.append(_receipt(delivery, alert, handling, episode, now))
         handled[handling] += 1
         if handling is Handling.LATE:
             _note_late(tx, source, alert, now)
-        if episode is not None and episode.open:
+        if episode is not None and handling is Handling.OPENED:
             more_planned, more_blocked = admit(tx, engine, episode, now, fresh=handling is Handling.OPENED)
             planned, blocked = planned + more_planned, blocked + more_blocked
+    tx.append(receipts)
     for bad in payload.bad:
         _quarantine(tx, engine, delivery, bad, now)
     accepted = Accepted(

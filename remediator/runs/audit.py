@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from remediator.plain_text import whole
 
@@ -94,8 +94,7 @@ class AuditEntry:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRow:
+class AuditRow(NamedTuple):
     """A row as stored: `at` and `detail` as the very text that was hashed."""
 
     sequence: int
@@ -113,26 +112,32 @@ class AuditRow:
     hash: str
 
 
+_DETAIL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_FIELDS = json.JSONEncoder(separators=(",", ":"))
+
+
 def chain(entry: AuditEntry, sequence: int, previous_hash: str) -> AuditRow:
     """Turn an entry into the row that follows `previous_hash`."""
-    # Not escaped to ASCII: people read and search it in their own language.
-    detail = json.dumps(entry.detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    row = AuditRow(
-        sequence=sequence,
-        at=entry.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        actor=whole(entry.actor),
-        action=str(entry.action),
-        source=_whole(entry.source),
-        alertname=_whole(entry.alertname),
-        policy=_whole(entry.policy),
-        target=_whole(entry.target),
-        episode_id=entry.episode_id,
-        run_id=entry.run_id,
-        detail=whole(detail),
-        previous_hash=previous_hash,
-        hash="",
+    told = (
+        sequence,
+        _moment(entry.at),
+        whole(entry.actor),
+        str(entry.action),
+        _whole(entry.source),
+        _whole(entry.alertname),
+        _whole(entry.policy),
+        _whole(entry.target),
+        entry.episode_id,
+        entry.run_id,
+        # Not escaped to ASCII: people read and search it in their own language.
+        whole(_DETAIL.encode(entry.detail)),
+        previous_hash,
     )
-    return replace(row, hash=row_hash(row))
+    return AuditRow(*told, hash=_digest(told))
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _whole(text: str | None) -> str | None:
@@ -141,28 +146,12 @@ def _whole(text: str | None) -> str | None:
 
 def row_hash(row: AuditRow) -> str:
     """Return the hash that a row's own contents should have."""
-    return _digest(
-        (
-            row.sequence,
-            row.at,
-            row.actor,
-            row.action,
-            row.source,
-            row.alertname,
-            row.policy,
-            row.target,
-            row.episode_id,
-            row.run_id,
-            row.detail,
-            row.previous_hash,
-        )
-    )
+    return _digest(row[:-1])
 
 
 def _digest(fields: tuple[Any, ...]) -> str:
     # JSON keeps fields apart: no two different rows give the same text.
-    text = json.dumps(fields, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_FIELDS.encode(fields).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

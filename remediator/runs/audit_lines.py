@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, fields
 from typing import Any
 
 from remediator.plain_text import one_line
@@ -13,20 +12,19 @@ from remediator.runs.audit import AuditRow
 
 # What a spreadsheet would take for a formula at the start of a cell, in its wide forms as well.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_NAMES = tuple(field.name for field in fields(AuditRow))
-CSV_HEADER = ",".join(_NAMES) + "\r\n"
+CSV_HEADER = ",".join(AuditRow._fields) + "\r\n"
 """The first line of a CSV file."""
 
 
 def as_json_line(row: AuditRow) -> str:
     """Return a row as one line of JSON."""
-    return json.dumps({**asdict(row), "detail": detail_of(row)}) + "\n"
+    return json.dumps({**row._asdict(), "detail": detail_of(row)}) + "\n"
 
 
 def as_csv_line(row: AuditRow) -> str:
     """Return a row as one line of CSV that no spreadsheet takes for formulas."""
     line = io.StringIO()
-    csv.writer(line).writerow([_neutral(getattr(row, name)) for name in _NAMES])
+    csv.writer(line).writerow(map(_neutral, row))
     return line.getvalue()
 
 

@@ -269,8 +269,12 @@ class Tx(Reads, Protocol):
         """
         ...
 
-    def save(self, record: R) -> R:
-        """Overwrite a record by its id."""
+    def append(self, records: Sequence[Any]) -> None:
+        """Insert records of one kind whose ids nobody needs."""
+        ...
+
+    def save(self, record: R, *fields: str) -> R:
+        """Overwrite a record by its id; only these fields of it, where any are named."""
         ...
 
     def save_owned(self, run: Run) -> Run:

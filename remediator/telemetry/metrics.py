@@ -5,12 +5,12 @@ Label values are bounded: names from the configuration and enums. Anything else 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import orjson
 from prometheus_client import CollectorRegistry
 
 from remediator.alerts import AlertStatus, Payload
@@ -76,6 +76,12 @@ class Metrics:
         self._now = StateInstruments(registry)
         self._standing = StandingGauges(registry)
         self._now.build.labels(version).set(1)
+        # Shown as 0 from the start, and found at once for each delivery.
+        self._receipts = {
+            (source, status): self._ingest.receipts.labels(source, status)
+            for source in (*self._sources, OTHER)
+            for status in _RECEIPT_STATUSES
+        }
         self._handlers: Mapping[str, Callable[[AuditRow, dict[str, Any]], None]] = {
             AuditAction.DELIVERY_ACCEPTED: self._delivery_accepted,
             AuditAction.DELIVERY_REFUSED: self._delivery_refused,
@@ -107,7 +113,7 @@ class Metrics:
         for row in rows:
             handler = self._handlers.get(row.action)
             if handler is not None:
-                handler(row, json.loads(row.detail))
+                handler(row, orjson.loads(row.detail))
         if rows:
             self._now.audit_head.set(rows[-1].sequence)
 
@@ -159,7 +165,9 @@ class Metrics:
             source, DeliveryResult.POLLED if polled else DeliveryResult.ACCEPTED
         ).inc()
         for status in _RECEIPT_STATUSES:
-            self._ingest.receipts.labels(source, status).inc(int(detail.get(status, 0)))
+            count = int(detail.get(status, 0))
+            if count:
+                self._receipts[source, status].inc(count)
         if not polled:
             self._ingest.last_delivery.labels(source).set(datetime.fromisoformat(row.at).timestamp())
 

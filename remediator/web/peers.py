@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
@@ -44,6 +45,8 @@ def origin(request: web.Request, proxies: Sequence[IPvAnyNetwork]) -> str:
     return "unknown" if found is None else str(found)
 
 
+# A pure function that every request asks, so remembering is safe: most come from the same few addresses.
+@lru_cache(maxsize=4096)
 def _address(text: str) -> Address | None:
     try:
         address = ip_address(text.partition("%")[0])

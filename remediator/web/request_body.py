@@ -82,20 +82,22 @@ async def read_body(
     """
     if request.content_length is not None and request.content_length > limit_bytes:
         raise BodyError(BodyFault.TOO_LARGE)
-    body = bytearray()
+    # What came with the header, as small bodies do, needs no deadline.
+    deadline = None if request.content.is_eof() else within.total_seconds()
+    chunks: list[bytes] = []
     try:
-        async with asyncio.timeout(within.total_seconds()):
+        async with asyncio.timeout(deadline):
             await _ask_to_continue(request)
             while chunk := await request.content.readany():
-                if len(body) + len(chunk) > limit_bytes:
+                if share.taken_bytes + len(chunk) > limit_bytes:
                     raise BodyError(BodyFault.TOO_LARGE)
                 share.grow(len(chunk))
-                body += chunk
+                chunks.append(chunk)
     except TimeoutError:
         raise BodyError(BodyFault.TOO_SLOW) from None
     except (ConnectionError, web.RequestPayloadError):
         raise BodyError(BodyFault.BROKEN) from None
-    return bytes(body)
+    return b"".join(chunks)
 
 
 async def expect_later(request: web.Request) -> None:

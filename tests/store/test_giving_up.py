@@ -12,14 +12,10 @@ import pytest
 from remediator.store.base import Filter, Order, Tx
 from remediator.store.sqlite.store import SqliteStore
 from tests.store.samples import entry, noting
-from tests.store.test_group_commit import Gate
 
 
 async def _give_up_on(store: SqliteStore, work: Callable[[Tx], Any]) -> None:
     """Queue a write between two others, and give up on it before its turn."""
-    gate = Gate()
-    first = asyncio.ensure_future(store.write(gate))
-    await gate.entered()
     before, given_up, after = (
         asyncio.ensure_future(store.write(each)) for each in (noting("before"), work, noting("after"))
     )
@@ -27,8 +23,7 @@ async def _give_up_on(store: SqliteStore, work: Callable[[Tx], Any]) -> None:
     given_up.cancel()
     with pytest.raises(asyncio.CancelledError):
         await given_up
-    gate.let_go()
-    await asyncio.gather(first, before, after)
+    await asyncio.gather(before, after)
 
 
 async def _details(store: SqliteStore) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,24 +18,6 @@ from remediator.store.sqlite.writer import Writer
 from tests.store.samples import another, entry, episode, noting
 
 
-class Gate:
-    """Work that keeps the writer busy until it is let go, so that others queue behind it."""
-
-    def __init__(self) -> None:
-        self._entered = threading.Event()
-        self._open = threading.Event()
-
-    def __call__(self, tx: Tx) -> None:
-        self._entered.set()
-        self._open.wait(10)
-
-    async def entered(self) -> None:
-        await asyncio.to_thread(self._entered.wait, 10)
-
-    def let_go(self) -> None:
-        self._open.set()
-
-
 def connection_of(tx: Tx) -> sqlite3.Connection:
     assert isinstance(tx, SqliteTx)
     return tx._connection
@@ -45,15 +26,8 @@ def connection_of(tx: Tx) -> sqlite3.Connection:
 async def grouped(
     write: Callable[[Callable[[Tx], Any]], Any], works: Sequence[Callable[[Tx], Any]]
 ) -> list[Any]:
-    """Write all of them in one group."""
-    gate = Gate()
-    first = asyncio.ensure_future(write(gate))
-    await gate.entered()
-    others = asyncio.gather(*map(write, works), return_exceptions=True)
-    await asyncio.sleep(0)  # each has queued by the time this returns
-    gate.let_go()
-    await first
-    return await others
+    """Write all of them in one group: they queue before the writer has its turn."""
+    return await asyncio.gather(*map(write, works), return_exceptions=True)
 
 
 def kinds(results: Sequence[Any]) -> list[str]:
@@ -143,33 +117,53 @@ def connection(path: Path) -> Iterator[sqlite3.Connection]:
 
 async def test_a_full_queue_refuses_at_once(connection: sqlite3.Connection) -> None:
     writer = Writer(connection, lambda rows: None, queue_limit=2)
-    gate = Gate()
-    first = asyncio.ensure_future(writer.write(gate))
-    await gate.entered()
-    waiting = [asyncio.ensure_future(writer.write(lambda tx: None)) for _ in range(2)]
-    await asyncio.sleep(0)
-    with pytest.raises(StoreUnavailableError, match="overloaded"):
-        await writer.write(lambda tx: None)
-    gate.let_go()
-    await asyncio.gather(first, *waiting)
+    results = await grouped(writer.write, [_insert, _insert, _insert])
+    assert kinds(results) == ["NoneType", "NoneType", "StoreUnavailableError"]
+    assert "overloaded" in str(results[2])
     await writer.close()
 
 
 async def test_closing_finishes_what_is_queued(connection: sqlite3.Connection, path: Path) -> None:
     writer = Writer(connection, lambda rows: None)
-    gate = Gate()
-    tasks = [asyncio.ensure_future(writer.write(gate))]
-    await gate.entered()
-    tasks += [asyncio.ensure_future(writer.write(_insert)) for _ in range(600)]
-    await asyncio.sleep(0)
-    closing = asyncio.ensure_future(writer.close())
-    gate.let_go()
+    tasks = [asyncio.ensure_future(writer.write(_insert)) for _ in range(600)]
+    await asyncio.sleep(0)  # each has queued by the time this returns
+    await writer.close()
     await asyncio.gather(*tasks)
-    await closing
     with pytest.raises(StoreUnavailableError, match="closed"):
         await writer.write(_insert)
     with another(path) as other:
         assert other.execute("SELECT count(*) FROM t").fetchone() == (600,)
+
+
+async def test_a_large_queue_is_more_than_one_group_and_lets_others_have_a_turn(
+    connection: sqlite3.Connection,
+) -> None:
+    writer = Writer(connection, lambda rows: None)
+    order: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def last(tx: Tx) -> None:
+        order.append("last of them")
+
+    def early(tx: Tx) -> None:
+        loop.call_soon(order.append, "somebody else")
+
+    await grouped(writer.write, [early, *[_insert] * 1000, last])
+    assert order == ["somebody else", "last of them"]
+    await writer.close()
+
+
+async def test_the_loop_goes_on_while_another_process_has_the_database(
+    store: SqliteStore, path: Path
+) -> None:
+    with another(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.ensure_future(store.write(noting("in the end")))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not writing.done()
+        other.execute("ROLLBACK")
+    assert (await writing).detail == '{"text":"in the end"}'
 
 
 def _insert(tx: Tx) -> None:
@@ -191,18 +185,17 @@ async def test_damage_met_while_reading_is_told_as_such(store: SqliteStore, path
 
 
 def test_a_loop_that_ended_leaves_the_rest_to_be_committed(path: Path) -> None:
-    gate = Gate()
-
     async def leave_early() -> SqliteStore:
         store = await open_store(path)
         store.on_commit(lambda rows: None)
-        for work in (gate, noting("queued")):
-            asyncio.ensure_future(store.write(work))  # noqa: RUF006  given up on, as a loop that ends does
-        await gate.entered()
+        writing = store.write(noting("queued"))
+        with pytest.raises(TimeoutError):
+            # Given up on before the writer has its turn, as a loop that ends does.
+            async with asyncio.timeout(0):
+                await writing
         return store
 
     store = asyncio.run(leave_early())
-    gate.let_go()
     asyncio.run(store.close())
     with another(path) as other:
         assert other.execute("SELECT detail FROM audit").fetchall() == [('{"text":"queued"}',)]

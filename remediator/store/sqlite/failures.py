@@ -54,6 +54,11 @@ def with_advice(error: sqlite3.Error) -> str:
     return f"{error}; {advice}" if advice else str(error)
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another process writes to the database just now."""
+    return _primary_code(error) == sqlite3.SQLITE_BUSY
+
+
 def is_duplicate(error: sqlite3.IntegrityError) -> bool:
     """Whether a unique rule refused a row; other rules refuse only what is a mistake in the code."""
     return getattr(error, "sqlite_errorcode", 0) in _UNIQUE

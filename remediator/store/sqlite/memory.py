@@ -18,6 +18,7 @@ from remediator.runs.audit import AuditRow
 from remediator.store.base import Reads, StoreUnavailableError, Tx
 from remediator.store.sqlite.failures import of_database
 from remediator.store.sqlite.migrations import migrate
+from remediator.store.sqlite.open_episodes import OpenEpisodes
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.tx import SqliteTx
 
@@ -30,17 +31,21 @@ class MemoryStore:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._episodes = OpenEpisodes()
         self._listeners: list[Listener] = []
         self._closed = False
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a transaction and return its result once it is committed."""
         self._check_open()
-        tx = SqliteTx(self._connection)
+        tx = SqliteTx(self._connection, self._episodes)
         try:
             result = self._within("BEGIN IMMEDIATE", "COMMIT", lambda: work(tx))
-        except sqlite3.Error as error:
-            raise of_database(error) or error from error
+        except BaseException as error:
+            self._episodes.forget(tx.noted)
+            if isinstance(error, sqlite3.Error):
+                raise of_database(error) or error from error
+            raise
         if tx.audited:
             for listener in self._listeners:
                 asyncio.get_running_loop().call_soon(listener, tx.audited)

@@ -13,21 +13,7 @@ from remediator.runs.audit import AuditRow
 from remediator.store.base import Filter, Order
 from remediator.store.sqlite.rows import to_text
 
-AUDIT_FIELDS = (
-    "sequence",
-    "at",
-    "actor",
-    "action",
-    "source",
-    "alertname",
-    "policy",
-    "target",
-    "episode_id",
-    "run_id",
-    "detail",
-    "previous_hash",
-    "hash",
-)
+AUDIT_FIELDS = AuditRow._fields
 """Columns of the audit log, in order."""
 AUDIT_COLUMNS = ", ".join(AUDIT_FIELDS)
 _BATCH = 1000
@@ -78,7 +64,7 @@ def all_audit_rows(connection: sqlite3.Connection, after_sequence: int = 0) -> I
 
 def to_audit_row(row: tuple[Any, ...]) -> AuditRow:
     """Read a row selected by AUDIT_COLUMNS."""
-    return AuditRow(**dict(zip(AUDIT_FIELDS, row, strict=True)))
+    return AuditRow(*row)
 
 
 def bindable(value: Any) -> Any:

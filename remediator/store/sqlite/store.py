@@ -29,6 +29,8 @@ from remediator.store.sqlite.writer import Writer
 T = TypeVar("T")
 
 _READERS = 4
+# More than the engine ever writes: each is compiled once.
+_STATEMENTS = 1024
 Listener = Callable[[Sequence[AuditRow]], None]
 
 
@@ -43,6 +45,7 @@ class SqliteStore:
         index: AuditIndex,
         lock: int,
         chain_fault: ChainFault | None,
+        busy_timeout: timedelta,
     ) -> None:
         self._path = path
         self._index = index
@@ -54,7 +57,7 @@ class SqliteStore:
         for reader in readers:
             self._readers.put(reader)
         self._pool = ThreadPoolExecutor(len(readers), thread_name_prefix="sqlite-reader")
-        self._writer = Writer(writer_connection, self._committed)
+        self._writer = Writer(writer_connection, self._committed, patience=busy_timeout)
         self._closed = False
         self.chain_fault = chain_fault
         """The first fault of the audit log when it was opened, if any."""
@@ -120,7 +123,7 @@ class SqliteStore:
         # A loop that has ended has nobody to tell; what is queued is still to be committed.
         with suppress(RuntimeError):
             for listener in self._listeners:
-                self._loop.call_soon_threadsafe(listener, rows)
+                self._loop.call_soon(listener, rows)
 
 
 async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=1)) -> SqliteStore:
@@ -139,7 +142,7 @@ async def open_store(path: Path, *, busy_timeout: timedelta = timedelta(seconds=
         on_failure.callback(index.close)
         readers = await asyncio.to_thread(_open_readers, path)
         on_failure.pop_all()
-    return SqliteStore(path, connection, readers, index, lock, fault)
+    return SqliteStore(path, connection, readers, index, lock, fault, busy_timeout)
 
 
 def locked(path: Path) -> tuple[Path, int]:
@@ -176,7 +179,9 @@ def locked(path: Path) -> tuple[Path, int]:
 def _open_checked(path: Path, busy_timeout: timedelta) -> tuple[sqlite3.Connection, ChainFault | None]:
     with ExitStack() as on_failure:
         try:
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
+            )
             on_failure.callback(connection.close)
             connection.execute(f"PRAGMA busy_timeout = {round(busy_timeout.total_seconds() * 1000)}")
             damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -185,6 +190,8 @@ def _open_checked(path: Path, busy_timeout: timedelta) -> tuple[sqlite3.Connecti
             migrate(Database(connection), str(path))
             set_up(connection)
             fault = verify_audit(connection)
+            # From here on it serves the event loop, which must not wait: the writer asks again.
+            connection.execute("PRAGMA busy_timeout = 0")
         except sqlite3.OperationalError as error:
             raise StoreUnavailableError(f"{path} can't be opened: {error}") from error
         except sqlite3.DatabaseError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict
 from typing import Any
 
 from remediator.runs.audit import AuditRow, ChainFault, first_fault
@@ -60,10 +59,8 @@ def _fault_among_illegible(connection: sqlite3.Connection, checkpoint: Checkpoin
 
 
 def _legible(row: AuditRow) -> AuditRow:
-    shown: dict[str, Any] = {
-        name: repr(value) if isinstance(value, bytes) else value for name, value in asdict(row).items()
-    }
-    return AuditRow(**shown)
+    shown: tuple[Any, ...] = tuple(repr(value) if isinstance(value, bytes) else value for value in row)
+    return AuditRow(*shown)
 
 
 def _head_fault(
