@@ -63,6 +63,15 @@ def wake_after(connection: sqlite3.Connection, left: Admission | Run, at: str) -
     return row is not None and _wake(connection, TimerKind.DECIDE, row[0], at)
 
 
+def wake_line(connection: sqlite3.Connection, left: Admission, at: str) -> bool:
+    """Wake the first of the line that an admission stood in; False when nobody is left."""
+    if left.reason not in IN_LINE:
+        return False
+    line, values = _line_of(left)
+    row = connection.execute(f"SELECT id {line} ORDER BY {_PLACE} LIMIT 1", values).fetchone()
+    return row is not None and _wake(connection, TimerKind.DECIDE, row[0], at)
+
+
 def ahead_of(connection: sqlite3.Connection, waiting: Admission, most: int) -> int:
     """Return how many are before an admission in its line, counted up to `most`."""
     line, values = _line_of(waiting)
