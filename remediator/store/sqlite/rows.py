@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import orjson
 from pydantic import BaseModel, TypeAdapter
 
 from remediator.plain_text import whole
@@ -30,8 +32,7 @@ from remediator.runs.schedules import Schedule
 from remediator.runs.shadow import ShadowObservation
 
 R = TypeVar("R")
-Encode = Callable[[Any], Any]
-Decode = Callable[[Any], Any]
+Change = Callable[[Any], Any]
 
 
 def to_text(moment: datetime) -> str:
@@ -61,8 +62,10 @@ class Column:
     sql_type: str
     nullable: bool
     choices: tuple[str, ...]
-    encode: Encode
-    decode: Decode
+    encode: Change | None
+    """What a value becomes in the row; None when it is kept as it is. None itself is always NULL."""
+    decode: Change | None
+    """The way back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +84,40 @@ class Table(Generic[R]):
     """INTO …, to follow INSERT; takes all values but the id."""
     update: str
     """UPDATE … WHERE, to be followed by a condition; takes all values but the id."""
+    values_of: Callable[[R], tuple[Any, ...]]
+    """A record's fields in column order."""
+    encoders: tuple[tuple[int, Change], ...]
+    """The places of the columns that are changed on the way into a row."""
+    decoders: tuple[tuple[str, Change], ...]
+    """The fields that are changed on the way back."""
 
     def encode(self, record: R) -> list[Any]:
         """Return a record's values in column order."""
-        return [column.encode(getattr(record, column.field)) for column in self.columns]
+        values = list(self.values_of(record))
+        for at, encode in self.encoders:
+            value = values[at]
+            if value is not None:
+                values[at] = encode(value)
+        return values
+
+    def part(self, record: R, fields: tuple[str, ...]) -> tuple[str, list[Any]]:
+        """Return an UPDATE … WHERE of some fields only, and their values."""
+        columns = [column for column in self.columns if column.field in fields]
+        values = [getattr(record, column.field) for column in columns]
+        encoded = [
+            value if value is None or column.encode is None else column.encode(value)
+            for column, value in zip(columns, values, strict=True)
+        ]
+        return f"UPDATE {self.name} SET {', '.join(f'{one.name} = ?' for one in columns)} WHERE ", encoded
 
     def decode(self, row: tuple[Any, ...]) -> R:
         """Return the record of a row selected in column order."""
-        pairs = zip(self.columns, row, strict=True)
-        return self.kind(**{column.field: column.decode(value) for column, value in pairs})
-
-
-def _plain(value: Any) -> Any:
-    return value
+        told = {column.field: value for column, value in zip(self.columns, row, strict=True)}
+        for field, decode in self.decoders:
+            value = told[field]
+            if value is not None:
+                told[field] = decode(value)
+        return self.kind(**told)
 
 
 def _column(field: str, hint: Any) -> Column:
@@ -106,23 +130,25 @@ def _column(field: str, hint: Any) -> Column:
     if isinstance(kind, type):
         if issubclass(kind, StrEnum):
             choices = tuple(str(member) for member in kind)
-            return Column(field, name, "TEXT", nullable, choices, _or_none(str), _or_none(kind))
+            return Column(field, name, "TEXT", nullable, choices, str, kind)
         if kind is bool:
-            return Column(field, name, "INTEGER", nullable, (), _or_none(int), _or_none(bool))
+            return Column(field, name, "INTEGER", nullable, (), int, bool)
         if kind is int:
-            return Column(field, name, "INTEGER", nullable, (), _plain, _plain)
+            return Column(field, name, "INTEGER", nullable, (), None, None)
         if kind is float:
-            return Column(field, name, "REAL", nullable, (), _plain, _plain)
+            return Column(field, name, "REAL", nullable, (), None, None)
         if kind is str:
-            return Column(field, name, "TEXT", nullable, (), _or_none(whole), _plain)
+            return Column(field, name, "TEXT", nullable, (), whole, None)
         if kind is datetime:
-            return Column(field, name, "TEXT", nullable, (), _or_none(to_text), _or_none(from_text))
+            return Column(field, name, "TEXT", nullable, (), to_text, from_text)
     return _json_column(field, name, kind, nullable=nullable or kind is Any)
 
 
 def _json_column(field: str, name: str, kind: Any, *, nullable: bool) -> Column:
-    if kind is Any or kind == Mapping[str, str]:
-        return Column(field, name, "TEXT", nullable, (), _or_none(_dumps), _or_none(json.loads))
+    if kind == Mapping[str, str]:
+        return Column(field, name, "TEXT", nullable, (), _texts, orjson.loads)
+    if kind is Any:
+        return Column(field, name, "TEXT", nullable, (), _dumps, json.loads)
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def encode(value: Any) -> str:
@@ -130,11 +156,14 @@ def _json_column(field: str, name: str, kind: Any, *, nullable: bool) -> Column:
             return value.model_dump_json(by_alias=True)
         return adapter.dump_json(value).decode()
 
-    return Column(field, name, "TEXT", nullable, (), _or_none(encode), _or_none(adapter.validate_json))
+    return Column(field, name, "TEXT", nullable, (), encode, adapter.validate_json)
 
 
-def _or_none(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else change(value)
+def _texts(value: Mapping[str, str]) -> str:
+    try:
+        return orjson.dumps(value, default=_jsonable).decode()
+    except TypeError:  # half a surrogate pair, which `_dumps` replaces
+        return _dumps(value)
 
 
 def _dumps(value: Any) -> str:
@@ -163,6 +192,9 @@ def _table(name: str, kind: type[R], time: str) -> Table[R]:
         select=f"SELECT {', '.join(names)} FROM {name} WHERE ",  # nosec B608  # only names of the code's own catalogs; values are bound
         insert=f"INTO {name} ({', '.join(given)}) VALUES ({', '.join('?' * len(given))})",
         update=f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in given)} WHERE ",  # nosec B608  # only names of the code's own catalogs; values are bound
+        values_of=attrgetter(*(column.field for column in columns)),
+        encoders=tuple((at, one.encode) for at, one in enumerate(columns) if one.encode is not None),
+        decoders=tuple((one.field, one.decode) for one in columns if one.decode is not None),
     )
 
 

@@ -9,17 +9,18 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from remediator.runs.audit import AuditEntry, AuditRow, chain
-from remediator.runs.episodes import Admission
+from remediator.runs.episodes import Admission, Episode
 from remediator.runs.reasons import Reason
 from remediator.runs.records import PolicyVersion, Run, TimerKind
 from remediator.runs.waiting import MIDDLE
 from remediator.store.base import ConflictError, StoreCorruptError
 from remediator.store.sqlite.checkpoints import checkpoint_of
 from remediator.store.sqlite.failures import is_duplicate
-from remediator.store.sqlite.lines import wake_after, wake_all, wake_first, wake_line
+from remediator.store.sqlite.lines import wake_after, wake_all, wake_first
+from remediator.store.sqlite.open_episodes import Identity, OpenEpisodes
 from remediator.store.sqlite.pages import AUDIT_COLUMNS
 from remediator.store.sqlite.reads import SqliteReads
-from remediator.store.sqlite.rows import TABLES, Table, to_text
+from remediator.store.sqlite.rows import TABLES, to_text
 
 R = TypeVar("R", bound=Any)
 
@@ -27,27 +28,69 @@ _AUDIT_INSERT = f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES ({', '.join('?' * 1
 
 
 class SqliteTx(SqliteReads):
-    """Writes on the one writing connection. `audited` are the rows appended so far."""
+    """Writes on the one writing connection. `audited` are the rows appended so far.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    `head` is the newest audit row's sequence and hash, where the caller knows them.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        episodes: OpenEpisodes | None = None,
+        head: tuple[int, str] | None = None,
+    ) -> None:
         super().__init__(connection)
+        self._episodes = episodes or OpenEpisodes()
+        self.head = head
         self.audited: list[AuditRow] = []
+        self.noted: list[Identity] = []
+        """Whose open episode was read or written."""
+
+    def open_episode(self, source: str, fingerprint: str) -> Episode | None:
+        """Return the open episode of an identity."""
+        episode = self._episodes.get((source, fingerprint))
+        if episode is None:
+            episode = super().open_episode(source, fingerprint)
+            if episode is not None:
+                self._note(episode)
+        return episode
+
+    def insert(self, record: Any) -> int:
+        """Insert a record and return its id."""
+        table = TABLES[type(record)]
+        return self._run(f"INSERT {table.insert}", table.encode(record)[1:]).lastrowid or 0
 
     def add(self, record: R) -> R:
         """Insert a record and return it with its id."""
-        table = TABLES[type(record)]
-        cursor = self._run(f"INSERT {table.insert}", table.encode(record)[1:])
-        return replace(record, id=cursor.lastrowid)
+        added = replace(record, id=self.insert(record))
+        if type(record) is Episode:
+            self._note(added)
+        return added
 
-    def save(self, record: R) -> R:
-        """Overwrite a record by its id."""
-        if self._update(TABLES[type(record)], record, "id = ?", record.id) != 1:
+    def append(self, records: Sequence[Any]) -> None:
+        """Insert records of one kind whose ids nobody needs."""
+        if records:
+            table = TABLES[type(records[0])]
+            rows = [table.encode(record)[1:] for record in records]
+            self._connection.executemany(f"INSERT {table.insert}", rows)
+
+    def save(self, record: R, *fields: str) -> R:
+        """Overwrite a record by its id; only these fields of it, where any are named."""
+        table = TABLES[type(record)]
+        update, values = (
+            (table.update, table.encode(record)[1:]) if not fields else table.part(record, fields)
+        )
+        if self._run(f"{update}id = ?", (*values, record.id)).rowcount != 1:
             raise ConflictError(f"there is no {type(record).__name__} {record.id} to save")
+        if type(record) is Episode:
+            self._note(record)
         return record
 
     def save_owned(self, run: Run) -> Run:
         """Overwrite a run whose stored epoch is `run.epoch`."""
-        if self._update(TABLES[Run], run, "id = ? AND epoch = ?", run.id, run.epoch) != 1:
+        table = TABLES[Run]
+        values = (*table.encode(run)[1:], run.id, run.epoch)
+        if self._run(f"{table.update}id = ? AND epoch = ?", values).rowcount != 1:
             raise ConflictError(f"run {run.id} is no longer owned by this worker")
         return run
 
@@ -122,10 +165,6 @@ class SqliteTx(SqliteReads):
         """Make due at `at` the next in the line that `left` stood in; False when nobody does."""
         return wake_after(self._connection, left, to_text(at))
 
-    def wake_line(self, left: Admission, at: datetime) -> bool:
-        """Make due at `at` the first of the line that `left` stood in; False when nobody is left."""
-        return wake_line(self._connection, left, to_text(at))
-
     def keep_policy(self, version: PolicyVersion) -> None:
         """Keep a policy's document, once per hash."""
         table = TABLES[PolicyVersion]
@@ -133,40 +172,29 @@ class SqliteTx(SqliteReads):
 
     def audit(self, entry: AuditEntry) -> AuditRow:
         """Append to the audit log, chained to the row before."""
-        head = self._connection.execute(
-            "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1"
-        ).fetchone()
-        if head is None:  # all of it was archived, or nothing was written yet
-            checkpoint = checkpoint_of(self._connection)
-            head = (checkpoint.sequence, checkpoint.hash)
+        head = self.head or self._newest()
         row = chain(entry, head[0] + 1, head[1])
-        cursor = self._run(
-            _AUDIT_INSERT,
-            (
-                row.sequence,
-                row.at,
-                row.actor,
-                row.action,
-                row.source,
-                row.alertname,
-                row.policy,
-                row.target,
-                row.episode_id,
-                row.run_id,
-                row.detail,
-                row.previous_hash,
-                row.hash,
-            ),
-        )
+        cursor = self._run(_AUDIT_INSERT, row)
         if cursor.rowcount != 1:  # a trigger that is not ours can swallow rows without an error
             raise StoreCorruptError(
                 f"the audit log did not keep row {row.sequence}; `remediator audit verify` says why"
             )
+        self.head = (row.sequence, row.hash)
         self.audited.append(row)
         return row
 
-    def _update(self, table: Table[Any], record: Any, clause: str, *values: Any) -> int:
-        return self._run(table.update + clause, (*table.encode(record)[1:], *values)).rowcount
+    def _newest(self) -> tuple[int, str]:
+        head: tuple[int, str] | None = self._connection.execute(
+            "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        if head is not None:
+            return head
+        checkpoint = checkpoint_of(self._connection)  # all of it was archived, or nothing was written yet
+        return checkpoint.sequence, checkpoint.hash
+
+    def _note(self, episode: Episode) -> None:
+        self._episodes.note(episode)
+        self.noted.append((episode.source, episode.fingerprint))
 
     def _run(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
         try:
