@@ -20,6 +20,7 @@ from remediator.clock import SystemClock
 from remediator.engine.actors import ENGINE, Actor
 from remediator.engine.admission import look_again
 from remediator.engine.assembly import Parts
+from remediator.engine.clock_steps import note_step_while_down
 from remediator.engine.readiness import Readiness, Unready
 from remediator.errors import RemediatorError
 from remediator.jobs.reload_policies import policies_loaded
@@ -111,6 +112,7 @@ async def _note_start(server: Server, store: Store, settings: Settings) -> None:
     clock = server.parts.engine.clock
 
     def work(tx: Tx) -> None:
+        note_step_while_down(tx, clock.now())
         before = tx.audit_rows(Filter(equal={"action": str(AuditAction.SERVER_STARTED)}, limit=1))
         detail = {
             "version": version("remediator"),

@@ -28,6 +28,7 @@ from remediator.jobs.reload_policies import ReloadPolicies
 from remediator.jobs.scheduler import CronCalendar
 from remediator.jobs.tick import Tick
 from remediator.jobs.verify_audit import VerifyAudit
+from remediator.jobs.watch_clock import WatchClock
 from remediator.outside import Outside, reach_out
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_document, load_policies
@@ -151,7 +152,8 @@ def _jobs(
             parts.dispatcher,
         )
     stale = CloseStale(settings.sources, parts.engine.store, clock, parts.dispatcher)
-    return (Tick(parts.dispatcher), stale, *poller.jobs.values())
+    watch = WatchClock(parts.engine.store, clock, parts.dispatcher)
+    return (Tick(parts.dispatcher), watch, stale, *poller.jobs.values())
 
 
 async def _trace(settings: Settings, store: SqliteStore, stack: AsyncExitStack) -> None:

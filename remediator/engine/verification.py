@@ -70,23 +70,27 @@ class Verifier:
         when the last step ended: samples scraped before it prove nothing. `leave_off` says that
         nobody waits any more.
         """
-        began = self._clock.now()
-        held_since: datetime | None = None
+        began, waited = self._clock.now(), timedelta(0)
+        longest = until - began
+        held_after: timedelta | None = None
         while True:
             looks = await self.look(verify, since)
-            now = self._clock.now()
-            seconds = round((now - began).total_seconds(), 3)
+            # A clock that is set back meanwhile must not have it wait for the same hour twice.
+            passed = max(self._clock.now() - began, waited)
+            seconds = round(passed.total_seconds(), 3)
             if all(look.held for look in looks):
-                held_since = held_since or now
-                if now - held_since >= verify.stable_for:
+                held_after = passed if held_after is None else held_after
+                if passed - held_after >= verify.stable_for:
                     return Verified(ok=True, seconds=seconds, looks=looks)
             else:
-                held_since = None
-                if now >= until:
+                held_after = None
+                if passed >= longest:
                     return Verified(ok=False, seconds=seconds, looks=looks)
             if await leave_off():
                 return Verified(ok=None, seconds=seconds, looks=looks)
-            await self._clock.sleep(_pause(verify, now, until, held_since))
+            pause = _pause(verify, passed, longest, held_after)
+            await self._clock.sleep(pause)
+            waited += pause
 
     async def look(self, verify: Verify, since: datetime | None) -> tuple[CheckLook, ...]:
         """Look once at every check; without `since`, however old the samples are."""
@@ -130,8 +134,8 @@ class Verifier:
         return CheckLook(name, held=held, detail=detail, answered=answered)
 
 
-def _pause(verify: Verify, now: datetime, until: datetime, held_since: datetime | None) -> timedelta:
+def _pause(verify: Verify, passed: timedelta, longest: timedelta, held_after: timedelta | None) -> timedelta:
     """Until the next look: `every`, but no later than the moment that decides."""
-    decides_at = held_since + verify.stable_for if held_since is not None else until
-    rest = max(decides_at - now, timedelta(milliseconds=10))
+    decides_after = held_after + verify.stable_for if held_after is not None else longest
+    rest = max(decides_after - passed, timedelta(milliseconds=10))
     return min(verify.every, rest)

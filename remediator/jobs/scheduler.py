@@ -1,14 +1,14 @@
-"""What APScheduler is used for: ticks, and what cron expressions mean. What is due is in the store."""
+"""Ticks, and what cron expressions mean, by APScheduler. What is due is in the store."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from remediator.jobs.base import Job
@@ -18,31 +18,24 @@ _LOG = logging.getLogger("remediator.jobs")
 
 
 class Scheduler:
-    """Runs jobs at their intervals; one that is still running is not started a second time."""
+    """Runs jobs at their intervals; one that is still running is not started a second time.
+
+    By the loop's clock, which nobody sets: APScheduler would stop ticking until the machine's clock
+    is where it was before it was set back.
+    """
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = jobs
-        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._running: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to tick."""
-        for job in self._jobs:
-            self._scheduler.add_job(
-                _guarded,
-                "interval",
-                args=[job],
-                seconds=job.every.total_seconds(),
-                max_instances=1,
-                coalesce=True,
-                misfire_grace_time=None,
-                id=job.name,
-            )
-        self._scheduler.start()
+        self._running = [asyncio.create_task(_again_and_again(job), name=job.name) for job in self._jobs]
 
     def stop(self) -> None:
         """Stop ticking."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+        for task in self._running:
+            task.cancel()
 
 
 class CronCalendar:
@@ -84,6 +77,12 @@ _ANY_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 
 def _trigger(fields: CronFields, timezone: str) -> CronTrigger:
     return CronTrigger(**asdict(fields), timezone=timezone)
+
+
+async def _again_and_again(job: Job) -> None:
+    while True:
+        await asyncio.sleep(job.every.total_seconds())
+        await _guarded(job)
 
 
 async def _guarded(job: Job) -> None:

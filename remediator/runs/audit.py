@@ -75,6 +75,7 @@ class AuditAction(StrEnum):
     SERVER_STARTED = "server.started"
     SERVER_STOPPED = "server.stopped"
     MODE_CHANGED = "server.mode_changed"
+    CLOCK_SET = "server.clock_set"
     DATABASE_RESTORED = "database.restored"
 
 

@@ -10,6 +10,9 @@ import pytest
 
 from tests.e2e.conftest import free_port
 from tests.e2e.receiver import Receiver
+from tests.engine.conftest import begin
+
+__all__ = ["begin"]
 
 IN_MEMORY = Path("/dev/shm")
 
