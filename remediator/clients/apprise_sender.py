@@ -73,7 +73,8 @@ def _deliver(url: str, title: str, body: str) -> str | None:
     import apprise  # noqa: PLC0415  heavy, and most commands never send
 
     _hush()
-    asset = apprise.AppriseAsset(app_id="remediator", storage_mode="memory")
+    # Followed, a POST could become a GET without its message, and count as sent.
+    asset = apprise.AppriseAsset(app_id="remediator", storage_mode="memory", http_redirects=False)
     service = apprise.Apprise(asset=asset)
     if not service.add(url):
         return "it is not a URL that apprise knows; see apprise's list of services"
