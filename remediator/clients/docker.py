@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
-
-import docker
+from typing import TYPE_CHECKING, Any
 
 from remediator.clients.docker_calls import DockerCalls, whole_seconds
 from remediator.clients.docker_exec import ExecResult, run_inside
@@ -16,6 +14,9 @@ from remediator.clients.docker_processes import command_lines
 from remediator.clients.docker_replies import update_limits
 from remediator.clients.docker_stats import ContainerStats, container_stats, has_earlier
 from remediator.clients.errors import ClientError, Fault
+
+if TYPE_CHECKING:
+    import docker
 
 # Long enough for a share of time, short enough for a fact.
 _BETWEEN_SAMPLES_SECONDS = 1.0

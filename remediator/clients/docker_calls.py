@@ -1,4 +1,4 @@
-"""Runs calls of the docker SDK in threads, each with a deadline, and says how a failed one failed.
+"""Runs calls of the docker SDK in threads, each with a deadline.
 
 A call that runs out of time goes on in its thread: nobody knows then whether it happens.
 """
@@ -6,35 +6,31 @@ A call that runs out of time goes on in its thread: nobody knows then whether it
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import docker
-import docker.errors
-import requests.exceptions
-import urllib3.exceptions
-
-from remediator.clients.capped_output import beginning
 from remediator.clients.errors import ClientError, Fault
 
+if TYPE_CHECKING:
+    import docker
+
+    from remediator.clients.docker_sessions import DockerSessions
+
 _THREADS = 8
-_LONGEST_ERROR = 500
-_UNIX = "unix://"
 T = TypeVar("T")
 
 
 class DockerCalls:
-    """The threads for one engine; each has a client of its own, for those may not be shared."""
+    """The threads for one engine."""
 
     def __init__(self, host: str) -> None:
         self._host = host
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="docker")
-        self._own = threading.local()
-        self._clients: set[docker.DockerClient] = set()
+        self._beginning = threading.Lock()
+        self._sessions: DockerSessions | None = None
 
     async def ask(self, work: Callable[[docker.DockerClient], T], within: timedelta) -> T:
         """Run `work` in a thread and return what it returns.
@@ -57,75 +53,17 @@ class DockerCalls:
     def close(self) -> None:
         """Give the threads back; a call under way is not waited for."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for client in self._clients:
-            client.close()
-        self._clients.clear()
+        if self._sessions is not None:
+            self._sessions.close()
 
     def _in_thread(self, work: Callable[[docker.DockerClient], T], timeout_seconds: int) -> T:
-        self._knock()
-        client = self._client()
-        client.api.timeout = timeout_seconds
-        try:
-            return work(client)
-        except docker.errors.DockerException as error:
-            raise _fault(error) from None
-        except (requests.exceptions.RequestException, OSError) as error:
-            self._forget(client)
-            raise _fault(error) from None
+        from remediator.clients.docker_sessions import DockerSessions  # noqa: PLC0415  heavy, see there
 
-    def _knock(self) -> None:
-        """Connect once for nothing: a socket that is not there was surely sent nothing."""
-        if not self._host.startswith(_UNIX):
-            return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
-            try:
-                knocking.connect(self._host.removeprefix(_UNIX))
-            except OSError as error:
-                why = error.strerror or type(error).__name__
-                raise ClientError(Fault.NOT_SENT, f"the container engine can't be reached: {why}") from None
-
-    def _client(self) -> docker.DockerClient:
-        client: docker.DockerClient | None = getattr(self._own, "client", None)
-        if client is None:
-            try:
-                client = docker.DockerClient(base_url=self._host, version="auto", max_pool_size=1)
-            except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-                why = _first_line(error)
-                raise ClientError(Fault.NOT_SENT, f"the container engine can't be reached: {why}") from None
-            self._own.client = client
-            self._clients.add(client)
-        return client
-
-    def _forget(self, client: docker.DockerClient) -> None:
-        self._own.client = None
-        self._clients.discard(client)
-        client.close()
+        with self._beginning:
+            self._sessions = self._sessions or DockerSessions(self._host)
+        return self._sessions.call(work, timeout_seconds)
 
 
 def whole_seconds(duration: timedelta) -> int:
     """Return whole seconds, rounded up: the engine counts in those."""
     return -int(-duration.total_seconds() // 1)
-
-
-def _fault(error: Exception) -> ClientError:
-    text = _first_line(error)
-    if isinstance(error, docker.errors.NotFound):
-        return ClientError(Fault.REFUSED, text)
-    if isinstance(error, docker.errors.DockerException):
-        return ClientError(Fault.UNEXPECTED, text)
-    if isinstance(error, requests.exceptions.ConnectTimeout) or _not_connected(error):
-        return ClientError(Fault.NOT_SENT, f"the container engine can't be reached: {text}")
-    if isinstance(error, requests.exceptions.Timeout):
-        return ClientError(Fault.TIMED_OUT, "the container engine did not answer in time")
-    return ClientError(Fault.LOST, f"the connection to the container engine broke: {text}")
-
-
-def _not_connected(error: Exception) -> bool:
-    wrapped = error.args[0] if error.args else None
-    reason = getattr(wrapped, "reason", None)
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error.explanation or error) if isinstance(error, docker.errors.APIError) else str(error)
-    return beginning((text.splitlines() or [type(error).__name__])[0], _LONGEST_ERROR)

@@ -11,14 +11,15 @@ import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import docker
-import docker.errors
-import requests
+from typing import TYPE_CHECKING
 
 from remediator.clients.capped_output import CappedOutput
 from remediator.clients.docker_replies import check_reply
 from remediator.clients.errors import ClientError, Fault
+
+if TYPE_CHECKING:
+    import docker
+    import requests
 
 _CAP_BYTES = 256 * 1024
 _HEADER = struct.Struct(">BxxxL")
@@ -62,6 +63,8 @@ def run_inside(
 
 
 def _created(client: docker.DockerClient, container: str, argv: Sequence[str], env: Mapping[str, str]) -> str:
+    import docker.errors  # noqa: PLC0415  heavy, and most servers ask no container engine
+
     try:
         made = client.api.exec_create(container, list(argv), environment=dict(env))
     except docker.errors.NotFound:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import docker
-import docker.errors
-import requests
+if TYPE_CHECKING:
+    import docker
+    import requests
 
 
 def update_limits(client: docker.DockerClient, name: str, limits: Mapping[str, Any]) -> None:
@@ -20,6 +20,10 @@ def update_limits(client: docker.DockerClient, name: str, limits: Mapping[str, A
 
 def check_reply(response: requests.Response) -> None:
     """Raise what the SDK raises of a reply that is an error."""
+    # Heavy, and most servers ask no container engine.
+    import docker.errors  # noqa: PLC0415
+    import requests  # noqa: PLC0415
+
     try:
         response.raise_for_status()
     except requests.HTTPError as error:
