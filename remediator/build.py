@@ -18,12 +18,13 @@ from remediator.engine.assembly import Parts, assemble
 from remediator.engine.capabilities import Capabilities, catalog_of, guard_names
 from remediator.engine.failpoints import Failpoints
 from remediator.engine.policies import Policies
-from remediator.engine.readiness import Readiness
+from remediator.engine.readiness import Readiness, Unready
 from remediator.errors import RemediatorError
 from remediator.jobs.base import Job
 from remediator.jobs.close_stale import CloseStale
 from remediator.jobs.index_audit import IndexAudit
 from remediator.jobs.poll_alertmanager import PollAlertmanager
+from remediator.jobs.prune import Prune
 from remediator.jobs.reload_policies import ReloadPolicies
 from remediator.jobs.scheduler import CronCalendar
 from remediator.jobs.tick import Tick
@@ -98,7 +99,7 @@ async def build(
     """
     outside = await reach_out(settings, clock, stack, store)
     calendar = CronCalendar()
-    catalog = catalog_of(outside.capabilities, calendar)
+    catalog = catalog_of(outside.capabilities, calendar, settings.retention.records)
     folder = policy_folder(settings)
 
     def load() -> PolicySet:
@@ -129,9 +130,12 @@ async def build(
     reload_policies = ReloadPolicies(folder, load, parts.engine, readiness, parts.dispatcher, clock)
     jobs = (reload_policies, *_jobs(settings, clock, parts, outside, poller))
     verify = VerifyAudit(store.verify_audit, readiness, lambda why: stop_acting(parts, why))
+    prune = Prune(
+        store, settings.retention, clock, trusted=lambda: Unready.AUDIT_CHAIN not in readiness.reasons
+    )
     services = _services(settings, store, clock, parts, readiness, outside.capabilities, reports)
     await _trace(settings, store, stack)
-    return Server(parts, services, (verify, IndexAudit(store), *jobs), first, poller)
+    return Server(parts, services, (verify, IndexAudit(store), prune, *jobs), first, poller)
 
 
 def _jobs(

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, HttpUrl, WithJsonSchema
+from pydantic import BeforeValidator, Field, HttpUrl, WithJsonSchema, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from remediator.durations import Duration
@@ -21,6 +21,7 @@ from remediator.settings_checks import SharedCheck
 from remediator.settings_docker import Docker
 from remediator.settings_fly import Fly
 from remediator.settings_network import Network
+from remediator.settings_retention import Retention
 from remediator.settings_section import Argv, Bounds, EntryName, Section
 from remediator.settings_slack import Slack
 from remediator.settings_telemetry import Telemetry
@@ -216,6 +217,7 @@ class Settings(BaseSettings):
     )
     server: Server = Field(default=Server(), description="Where the receiver listens.")
     store: StoreSettings = Field(default=StoreSettings(), description="Where records are kept.")
+    retention: Retention = Field(default=Retention(), description="How long what is over is kept.")
     policies: Path | None = Field(
         default=None, description="Folder of policies; the shipped ones when absent."
     )
@@ -250,3 +252,10 @@ class Settings(BaseSettings):
     limits: Limits = Field(default=Limits(), description="Caps over everything.")
     slack: Slack | None = Field(default=None, description="Approving and denying by buttons in Slack.")
     telemetry: Telemetry = Field(default=Telemetry(), description="Traces; off unless configured.")
+
+    @model_validator(mode="after")
+    def _endings_remembered(self) -> Settings:
+        # Which sessions were ended early is in the audit log; archived, one would run on after a restart.
+        if self.server.login.lasts > self.retention.audit:
+            raise ValueError("server.login.lasts must be no longer than retention.audit")
+        return self

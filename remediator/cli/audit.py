@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -30,6 +30,9 @@ from remediator.cli.options import (
 from remediator.cli.output import ExitCode, fail, print_json, print_table, say, when
 from remediator.runs.audit import AuditRow
 from remediator.runs.audit_lines import CSV_HEADER, as_csv_line, as_json_line
+from remediator.store.archives import Archive, ArchiveError, joined, look_at
+from remediator.store.sqlite.archived import verify_with_archives
+from remediator.store.sqlite.checkpoints import checkpoint_of, head_of
 from remediator.store.sqlite.pages import all_audit_rows
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.store import open_reader, verify_database
@@ -106,14 +109,25 @@ def verify_audit(
         str | None,
         typer.Option("--head", help="A head noted earlier, SEQUENCE:HASH; shows a tail that was cut off."),
     ] = None,
+    archive: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--archive", exists=True, help="A file that `prune` wrote, or its folder; all that there are."
+        ),
+    ] = None,
     db: Database = None,
     config: Config = None,
     as_json: JsonOutput = False,
 ) -> None:
     """Verify the log's chain, and name the first row that was altered, removed or cut off."""
     path = database_path(db, config)
+    archives: list[Archive] = []
     with _readable(path):
-        fault = verify_database(path, _head(head))
+        if archive is None:
+            fault = verify_database(path, _head(head))
+        else:
+            archives = joined(look_at(file) for given in archive for file in _files(given))
+            fault = verify_with_archives(path, archives, _head(head))
         with contextlib.closing(open_reader(path)) as connection:
             newest = SqliteReads(connection).audit_head()
     noted = f"{newest.sequence}:{newest.hash}" if newest else None
@@ -121,12 +135,25 @@ def verify_audit(
         wrong = {"sequence": fault.sequence, "what": fault.what} if fault else None
         print_json({"ok": fault is None, "fault": wrong, "head": noted})
     elif fault is None:
-        say(f"The audit log is whole: {newest.sequence if newest else 0} rows.", style="green")
+        first, last = _extent(path, archives)
+        since = f", from row {first} on" if first > 1 else ""
+        say(f"The audit log is whole: {last - first + 1} rows{since}.", style="green")
         say(f"head {noted}", style="dim")
     else:
         say(f"The audit log is broken: {fault.what}", style="bold red")
     if fault is not None:
         raise typer.Exit(ExitCode.WRONG)
+
+
+def _files(given: Path) -> list[Path]:
+    return sorted(given.glob("audit-*.jsonl.gz")) if given.is_dir() else [given]
+
+
+def _extent(path: Path, archives: Sequence[Archive]) -> tuple[int, int]:
+    """Return the first and the last row that were looked at; (1, 0) when there is none."""
+    with contextlib.closing(open_reader(path)) as connection:
+        first, last = checkpoint_of(connection).sequence + 1, head_of(connection)[0]
+    return archives[0].first if archives else first, last
 
 
 def export_audit(
@@ -174,6 +201,8 @@ def _head(text: str | None) -> tuple[int, str] | None:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
+    except ArchiveError as error:
+        fail(str(error), ExitCode.WRONG)
     except sqlite3.OperationalError as error:
         fail(f"{path} can't be read as a database of remediator: {error}")
     except sqlite3.DatabaseError as error:

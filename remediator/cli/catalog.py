@@ -44,6 +44,10 @@ COMMANDS = Group(
             "Put a backup in the database's place, held until people have "
             "looked. The server must be stopped.",
         ),
+        "prune": Command(
+            "remediator.cli.pruning:prune_database",
+            "Remove what is over for longer than `retention` says; the audit log is archived first.",
+        ),
         "policies": Group(
             "Policy files.",
             {

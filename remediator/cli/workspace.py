@@ -33,7 +33,7 @@ class Workspace:
     @property
     def catalog(self) -> Catalog:
         """What policies are checked against."""
-        return catalog_of(self.capabilities, CronCalendar())
+        return catalog_of(self.capabilities, CronCalendar(), self.settings.retention.records)
 
     def load(self) -> PolicySet:
         """Load the policies that would serve.

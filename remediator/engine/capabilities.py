@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from remediator.actions.base import Action, Inventory
+from remediator.durations import format_duration
+from remediator.errors import Severity
 from remediator.extensions import NO_EXTENSIONS, Extensions
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
@@ -17,7 +19,9 @@ from remediator.guards.doubts import doubts
 from remediator.guards.evaluate import GuardUse, history_window, others_window
 from remediator.policy.calendar import Calendar
 from remediator.policy.catalog import Catalog, marked_values
-from remediator.policy.loaded import LoadedPolicy
+from remediator.policy.doubts import Doubt
+from remediator.policy.loaded import LoadedGuard, LoadedPolicy
+from remediator.policy.matchers import Matcher
 from remediator.policy.model import Approval, Option, Revert, Step, Verify
 from remediator.runs.plan import PlannedStep
 from remediator.settings import Limits
@@ -53,10 +57,33 @@ def capabilities_of(
     return Capabilities(actions, guards, always_bound(limits), lease_use())
 
 
-def catalog_of(capabilities: Capabilities, calendar: Calendar | None = None) -> Catalog:
-    """Return what the loader checks policies against."""
+def catalog_of(
+    capabilities: Capabilities, calendar: Calendar | None = None, kept: timedelta | None = None
+) -> Catalog:
+    """Return what the loader checks policies against. `kept` is how long records are, if not for ever."""
     guards = {name: guard.params for name, guard in capabilities.guards.items()}
-    return Catalog(guards=guards, actions=capabilities.actions, calendar=calendar, examine=doubts)
+
+    def examine(used: Sequence[LoadedGuard], matchers: Sequence[Matcher]) -> Iterator[Doubt]:
+        yield from doubts(used, matchers)
+        if kept is not None:
+            yield from _looks_too_far(capabilities, used, kept)
+
+    return Catalog(guards=guards, actions=capabilities.actions, calendar=calendar, examine=examine)
+
+
+def _looks_too_far(
+    capabilities: Capabilities, used: Sequence[LoadedGuard], kept: timedelta
+) -> Iterator[Doubt]:
+    """A guard that counts what is not there any more would allow what it is there to stop."""
+    for loaded in used:
+        guard = capabilities.guards[loaded.name]
+        window = max(guard.window(loaded.params), guard.others_window(loaded.params))
+        if window > kept:
+            what = (
+                f"looks back {format_duration(window)}, and records are kept for {format_duration(kept)} only"
+            )
+            fix = "make it shorter, or retention.records in the configuration longer"
+            yield Doubt(loaded, "", what, fix, Severity.ERROR)
 
 
 def guard_names(capabilities: Capabilities) -> tuple[str, ...]:

@@ -77,6 +77,8 @@ class AuditAction(StrEnum):
     MODE_CHANGED = "server.mode_changed"
     CLOCK_SET = "server.clock_set"
     DATABASE_RESTORED = "database.restored"
+    RECORDS_PRUNED = "records.pruned"
+    AUDIT_PRUNED = "audit.pruned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,23 @@
-"""Backups of a server that is running: taken under load, put back, and going on."""
+"""A server that is running is backed up and prunes, under load; what is put back or killed goes on."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from remediator.store.sqlite.store import verify_database
+from remediator.store.base import Tx
+from remediator.store.sqlite.store import open_store, verify_database
 from tests.e2e.receiver import Receiver, firing
+from tests.store.samples import another, entry, episode
 
 _APPEND = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')"
 _WAIT = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.05)"
@@ -60,7 +66,8 @@ class _Load:
     def _deliver(self) -> None:
         while not self._stop.is_set():
             name = f"other{len(self.statuses)}"
-            self.statuses.append(self._receiver.deliver(firing("Other", name)))
+            with contextlib.suppress(httpx.TransportError):  # it was killed
+                self.statuses.append(self._receiver.deliver(firing("Other", name)))
 
 
 def _state(receiver: Receiver) -> str:
@@ -99,3 +106,49 @@ def test_a_backup_under_load_is_restored_and_goes_on_without_repeating(receiver:
     receiver.until(lambda: _state(receiver) == "needs_human", "the run does not wait for people")
     assert done.read_text().split() == ["one", "two"], "what had been done was done again"
     assert verify_database(receiver.database) is None
+
+
+_LONG_AGO = datetime.now(UTC) - timedelta(days=200)
+
+
+async def _fill(path: Path, episodes: int) -> None:
+    """What a server of half a year ago left behind."""
+    store = await open_store(path)
+
+    def work(tx: Tx, begin: int) -> None:
+        for number in range(begin, begin + 500):
+            old = episode(f"old{number}", opened_at=_LONG_AGO, last_seen_at=_LONG_AGO, closed_at=_LONG_AGO)
+            kept = tx.add(old)
+            tx.audit(entry(f"row {number}", at=_LONG_AGO, episode_id=kept.id))
+
+    for begin in range(0, episodes, 500):
+        await store.write(partial(work, begin=begin))
+    await store.close()
+
+
+def test_a_server_prunes_while_alerts_come_and_is_killed_and_goes_on(receiver: Receiver) -> None:
+    _configure(receiver)
+    receiver.database.parent.mkdir()
+    asyncio.run(_fill(receiver.database, 10_000))
+    archive = receiver.folder / "data" / "archive"
+    receiver.start()
+    with _Load(receiver) as load:
+        receiver.until(lambda: list(archive.glob("*.gz")), "nothing was archived")
+        # Rows are leaving now, or wait for the index to let go of them.
+        receiver.kill()
+        accepted = load.statuses.count(httpx.codes.OK)
+    receiver.start()
+    with _Load(receiver) as load:
+        receiver.until(lambda: "left the database" in receiver.log(), "nothing left")
+    assert set(load.statuses) == {httpx.codes.OK}
+    assert receiver.stop() == 0
+    verified = receiver.cli("audit", "verify", "--archive", str(archive), "--json")
+    assert verified.returncode == 0, verified.stderr
+    assert receiver.cli("audit", "verify").stdout.split("from row ")[1].startswith("10001 on")
+    with another(receiver.database) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchone() is None
+        assert connection.execute("SELECT min(sequence) FROM audit").fetchone() == (10_001,)
+        assert connection.execute("SELECT count(*) FROM episodes WHERE closed_at").fetchone() == (0,)
+        delivered = connection.execute("SELECT count(*) FROM deliveries").fetchone()[0]
+    assert delivered >= accepted + len(load.statuses)

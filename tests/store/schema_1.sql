@@ -370,6 +370,22 @@ CREATE INDEX admissions_one_line ON admissions(reason, priority, severity) WHERE
 ;
 CREATE INDEX receipts_identity ON receipts(source, fingerprint, id)
 ;
+CREATE INDEX receipts_delivery ON receipts(delivery_id)
+;
+CREATE INDEX receipts_episode ON receipts(episode_id)
+;
+CREATE INDEX quarantine_delivery ON quarantine(delivery_id) WHERE delivery_id IS NOT NULL
+;
+CREATE INDEX admissions_run ON admissions(run_id) WHERE run_id IS NOT NULL
+;
+CREATE INDEX runs_episode ON runs(episode_id) WHERE episode_id IS NOT NULL
+;
+CREATE INDEX runs_admission ON runs(admission_id) WHERE admission_id IS NOT NULL
+;
+CREATE INDEX notices_episode ON notices(episode_id) WHERE episode_id IS NOT NULL
+;
+CREATE INDEX shadow_starts_episode ON shadow_starts(episode_id) WHERE episode_id IS NOT NULL
+;
 CREATE INDEX decisions_episode ON decisions(episode_id)
 ;
 CREATE INDEX decisions_policy ON decisions(policy, id)

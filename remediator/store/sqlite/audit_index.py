@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from remediator.runs.reasons import Outcome
 from remediator.store.sqlite.checkpoints import checkpoint_of
-from remediator.store.sqlite.search_words import words_insert, words_of, words_table
+from remediator.store.sqlite.search_words import words_delete, words_insert, words_of, words_table
 
-_VERSION = 1
+_VERSION = 2
 _BATCH = 2000
 # Small enough that its end rows cost nothing to read over, large enough that millions of rows make few.
 _SPAN_ROWS = 1000
@@ -30,13 +30,15 @@ _TABLES = (
     """CREATE TABLE blocked_days (
          policy TEXT NOT NULL, day TEXT NOT NULL, guard TEXT NOT NULL, reason TEXT NOT NULL,
          count INTEGER NOT NULL, PRIMARY KEY (policy, day, guard, reason)) WITHOUT ROWID""",
-    # Up to which row of the log, with its hash, and up to which decision.
-    "CREATE TABLE progress (sequence INTEGER NOT NULL, hash TEXT NOT NULL, decision_id INTEGER NOT NULL)",
+    # Up to which row of the log, with its hash, up to which decision, and which rows are out again.
+    "CREATE TABLE progress (sequence INTEGER NOT NULL, hash TEXT NOT NULL, decision_id INTEGER NOT NULL,"
+    " forgotten INTEGER NOT NULL)",
 )
 _READ = (
     "SELECT sequence, at, actor, action, source, alertname, policy, target, detail, episode_id, run_id, hash"
     " FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?"
 )
+_READ_ARCHIVED = _READ.replace("sequence > ?", "sequence > ? AND sequence <= ?")
 _READ_BLOCKED = (
     "SELECT id, outcome, policy, reason, verdicts, at FROM decisions WHERE id > ? ORDER BY id LIMIT ?"
 )
@@ -56,8 +58,8 @@ class AuditIndex:
         self._source = source
 
     def advance(self) -> bool:
-        """Take in a batch of rows and of decisions; returns whether there is more."""
-        sequence, _, decision_id = _progress(self._connection)
+        """Take in a batch of rows and of decisions, or take one out; returns whether there is more."""
+        sequence, _, decision_id, _ = _progress(self._connection)
         self._source.execute("BEGIN")
         try:
             rows = self._source.execute(_READ, (sequence, _BATCH)).fetchall()
@@ -65,19 +67,45 @@ class AuditIndex:
         finally:
             self._source.execute("ROLLBACK")
         if not rows and not decisions:
-            return False
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+            return self._forget()
+        with self._transaction():
             if rows:
                 self._take_rows(rows)
             if decisions:
                 self._count(decisions)
+        return True
+
+    def _forget(self) -> bool:
+        """Take out a batch of what was archived. Such rows stay in the log until they are out of here."""
+        sequence, _, _, forgotten = _progress(self._connection)
+        self._source.execute("BEGIN")
+        try:
+            end = min(checkpoint_of(self._source).sequence, sequence)
+            rows = self._source.execute(_READ_ARCHIVED, (forgotten, end, _BATCH)).fetchall()
+        finally:
+            self._source.execute("ROLLBACK")
+        if end <= forgotten:
+            return False
+        with self._transaction():
+            self._connection.executemany(words_delete("words"), [words_of(row) for row in rows])
+            reached = rows[-1]["sequence"] if len(rows) == _BATCH else end
+            self._connection.execute("DELETE FROM spans WHERE last <= ?", (reached,))
+            if rows:
+                # Nobody asks for the counts of days that are not in the log any more.
+                self._connection.execute("DELETE FROM blocked_days WHERE day < ?", (rows[-1]["at"][:10],))
+            self._connection.execute("UPDATE progress SET forgotten = ?", (reached,))
+        return True
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
             self._connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise
-        return _BATCH in (len(rows), len(decisions))
 
     def close(self) -> None:
         """Close both connections."""
@@ -155,7 +183,9 @@ def _opened(path: Path, source: sqlite3.Connection) -> sqlite3.Connection:
     for table in _TABLES:
         connection.execute(table)
     begin = checkpoint_of(source)
-    connection.execute("INSERT INTO progress VALUES (?, ?, 0)", (begin.sequence, begin.hash))
+    connection.execute(
+        "INSERT INTO progress VALUES (?, ?, 0, ?)", (begin.sequence, begin.hash, begin.sequence)
+    )
     connection.execute(f"PRAGMA user_version = {_VERSION}")
     connection.execute("COMMIT")
     return connection
@@ -181,7 +211,7 @@ def _fits(connection: sqlite3.Connection, source: sqlite3.Connection) -> bool:
     """Whether the index was made of this very log: a restored backup may have gone on differently."""
     if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
         return False
-    sequence, noted, decision_id = _progress(connection)
+    sequence, noted, decision_id, _ = _progress(connection)
     row = source.execute("SELECT hash FROM audit WHERE sequence = ?", (sequence,)).fetchone()
     if row is None:
         checkpoint = checkpoint_of(source)
@@ -203,5 +233,7 @@ def _mostly_pruned(connection: sqlite3.Connection, source: sqlite3.Connection) -
 
 
 def _progress(connection: sqlite3.Connection) -> tuple[Any, ...]:
-    row: tuple[Any, ...] = connection.execute("SELECT sequence, hash, decision_id FROM progress").fetchone()
+    row: tuple[Any, ...] = connection.execute(
+        "SELECT sequence, hash, decision_id, forgotten FROM progress"
+    ).fetchone()
     return row

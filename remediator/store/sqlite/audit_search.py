@@ -178,6 +178,11 @@ def _clauses(where: Filter, part: _Part) -> tuple[str, list[Any]]:
     return clauses, values
 
 
+def forgotten(connection: sqlite3.Connection) -> int:
+    """Return up to which row the index, which has to be attached, has let go of what was archived."""
+    return int(connection.execute(f"SELECT forgotten FROM {INDEX}.progress").fetchone()[0])
+
+
 def _reached(connection: sqlite3.Connection) -> int:
     return int(connection.execute(f"SELECT sequence FROM {INDEX}.progress").fetchone()[0])  # nosec B608  # only names of the code's own catalogs; values are bound
 

@@ -28,6 +28,13 @@ def words_insert(name: str) -> str:
     return f"INSERT INTO {name} (rowid, {', '.join(SEARCHED)}, keys) VALUES ({', '.join('?' * 9)})"  # nosec B608  # only names of the code's own catalogs; values are bound
 
 
+def words_delete(name: str) -> str:
+    """Return the statement that takes words out again, given the very values that they came by."""
+    # Without the text, FTS5 can't know which words were a row's.
+    columns = f"{name}, rowid, {', '.join(SEARCHED)}, keys"
+    return f"INSERT INTO {name} ({columns}) VALUES ('delete', {', '.join('?' * 9)})"
+
+
 def words_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what the index takes in of a row of the audit log."""
     keys = " ".join(_key(name, row[name]) for name in KEYED if row[name] is not None)

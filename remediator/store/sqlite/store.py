@@ -17,12 +17,13 @@ from typing import TypeVar
 from sqlite_utils import Database
 
 from remediator.runs.audit import AuditRow, ChainFault
-from remediator.store.base import Reads, StoreCorruptError, StoreUnavailableError, Tx
+from remediator.store.base import StoreCorruptError, StoreUnavailableError
 from remediator.store.sqlite.audit_index import AuditIndex, index_path, open_index
 from remediator.store.sqlite.audit_search import INDEX
 from remediator.store.sqlite.failures import of_database
 from remediator.store.sqlite.migrations import check_application, migrate
 from remediator.store.sqlite.reads import SqliteReads
+from remediator.store.sqlite.tx import SqliteTx
 from remediator.store.sqlite.verify import verify_audit
 from remediator.store.sqlite.writer import Writer
 
@@ -62,11 +63,11 @@ class SqliteStore:
         self.chain_fault = chain_fault
         """The first fault of the audit log when it was opened, if any."""
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
+    async def write(self, work: Callable[[SqliteTx], T]) -> T:
         """Run `work` in a transaction and return its result once it is durable."""
         return await self._writer.write(work)
 
-    async def read(self, work: Callable[[Reads], T]) -> T:
+    async def read(self, work: Callable[[SqliteReads], T]) -> T:
         """Run `work` on a snapshot that sees all that was committed before."""
         if self._closed:
             raise StoreUnavailableError("the store is closed")
@@ -103,7 +104,7 @@ class SqliteStore:
         await self._writer.close()
         os.close(self._lock)
 
-    def _read(self, work: Callable[[Reads], T]) -> T:
+    def _read(self, work: Callable[[SqliteReads], T]) -> T:
         connection = self._readers.get()
         try:
             connection.execute("BEGIN")
