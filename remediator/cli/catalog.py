@@ -14,7 +14,7 @@ COMMANDS = Group(
             "Run the receiver until it is told to stop (SIGTERM drains it).",
         ),
         "demo": Command(
-            "remediator.cli.server:run_the_demo",
+            "remediator.cli.demo:run_the_demo",
             "Break a PMS, watch it remediated, read the audit log of it.",
         ),
         "drill": Command(
