@@ -24,6 +24,7 @@ from remediator.settings_network import Network
 from remediator.settings_retention import Retention
 from remediator.settings_section import Argv, Bounds, EntryName, Section
 from remediator.settings_slack import Slack
+from remediator.settings_storm import StormLimits
 from remediator.settings_telemetry import Telemetry
 from remediator.settings_templates import FileTarget, Nginx
 
@@ -200,6 +201,7 @@ class Limits(Section):
 
     concurrent_runs: int = Field(default=8, ge=1, description="Runs under way at once.")
     runs_per_minute: int = Field(default=30, ge=1, description="Runs that start within a minute.")
+    storm: StormLimits = Field(default=StormLimits(), description="A storm of alerts.")
 
 
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", max_length=200)]

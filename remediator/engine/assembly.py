@@ -34,6 +34,7 @@ from remediator.engine.schedules import Schedules
 from remediator.engine.shadow_watch import ShadowWatch
 from remediator.engine.starting import Starter
 from remediator.engine.steps import StepRunner
+from remediator.engine.storms import StormWatch
 from remediator.engine.summaries import Summaries
 from remediator.engine.verification import AsksFreshPromQL, Verifier
 from remediator.policy.calendar import Calendar
@@ -132,6 +133,7 @@ def assemble(
         TimerKind.SHADOW: ShadowWatch(engine, answers, promql).look,
         TimerKind.ESCALATION: EscalationWatch(engine, answers, facts).look,
         TimerKind.NOTICES: Summaries(engine, Courier(engine, sender or SendsNothing(), buttons)).carry,
+        TimerKind.STORM: StormWatch(engine).look,
         TimerKind.NEWS_UPDATE: NewsUpdates(engine, news).tell,
     }
     if reports is not None:

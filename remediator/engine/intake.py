@@ -13,6 +13,7 @@ from remediator.engine.context import Engine
 from remediator.engine.dispatch import Waker
 from remediator.engine.episodes import handle_alert
 from remediator.engine.failpoints import Failpoint
+from remediator.engine.storms import notice_storm
 from remediator.labels import ALERTNAME
 from remediator.runs.audit import AuditAction, AuditEntry
 from remediator.runs.episodes import Delivery, Episode, Handling, Quarantined, Receipt
@@ -114,6 +115,8 @@ def _ingest(tx: Tx, engine: Engine, source: str, payload: Payload, origin: str, 
         if episode is not None and handling is Handling.OPENED:
             more_planned, more_blocked = admit(tx, engine, episode, now, fresh=handling is Handling.OPENED)
             planned, blocked = planned + more_planned, blocked + more_blocked
+    if handled[Handling.OPENED]:
+        notice_storm(tx, engine.settings.limits.storm, now)
     tx.append(receipts)
     for bad in payload.bad:
         _quarantine(tx, engine, delivery, bad, now)

@@ -22,6 +22,7 @@ from remediator.guards.not_firing import NotFiring
 from remediator.guards.promql import PromQLGuard
 from remediator.guards.rate_limit import RateLimit
 from remediator.guards.silenced import Silenced
+from remediator.guards.storm import StormGuard
 from remediator.guards.target_lock import TargetLock
 from remediator.guards.time_window import TimeWindow
 from remediator.settings import Limits
@@ -51,6 +52,7 @@ def always_bound(limits: Limits) -> tuple[GuardUse, ...]:
     return (
         GuardUse(HoldGuard(), NoParams(), HoldGuard.name),
         GuardUse(Silenced(), NoParams(), Silenced.name),
+        GuardUse(StormGuard(), limits.storm, StormGuard.name),
         GuardUse(TargetLock(), NoParams(), TargetLock.name),
         GuardUse(GlobalLimits(), limits, GlobalLimits.name),
     )

@@ -63,6 +63,8 @@ class AuditAction(StrEnum):
     HOLD_ADDED = "hold.added"
     HOLD_REMOVED = "hold.removed"
     HOLD_EXPIRED = "hold.expired"
+    STORM_BEGAN = "storm.began"
+    STORM_ENDED = "storm.ended"
     BREAKER_CLOSED = "failure_breaker.closed"
     SCHEDULE_NOTHING_TO_DO = "schedule.nothing_to_do"
     SCHEDULE_MISSED = "schedule.missed"

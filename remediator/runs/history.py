@@ -79,6 +79,7 @@ class History:
     claims: tuple[Claim, ...] = ()
     leases: tuple[Lease, ...] = ()
     holds: tuple[Hold, ...] = ()
+    storm_since: datetime | None = None
     leased: tuple[Leased, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     openings: tuple[datetime, ...] = ()

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     HELD = "held"
     SILENCED = "silenced"
     GLOBAL_LIMIT = "global_limit"
+    STORM = "storm"
     EPISODE_DONE = "episode_done"
     GUARD_ERROR = "guard_error"
     # the policy does not allow or fit

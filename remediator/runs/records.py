@@ -220,6 +220,7 @@ class TimerKind(StrEnum):
     NOTICES = "notices"  # subject: a channel
     NEWS_UPDATE = "news_update"  # subject: the run that is told of
     REPORT = "report"  # subject: the run that is reported on
+    STORM = "storm"  # subject: a storm of alerts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ IN_LINE = frozenset(
     }
 )
 """Reasons that end when somebody else lets go of something."""
-ONE_LINE = frozenset({Reason.GLOBAL_LIMIT, Reason.HELD})
-"""Reasons for which all policies wait together; the end of a hold lets all of them look at once."""
+ONE_LINE = frozenset({Reason.GLOBAL_LIMIT, Reason.HELD, Reason.STORM})
+"""Reasons for which all policies wait together; the end of a hold or a storm lets all look."""
 
 CRITICAL = 0
 MIDDLE = 2

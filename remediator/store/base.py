@@ -34,6 +34,7 @@ from remediator.runs.records import (
 )
 from remediator.runs.schedules import Schedule
 from remediator.runs.shadow import ShadowObservation
+from remediator.runs.storms import Storm
 from remediator.runs.waiting import MIDDLE
 
 Record = (
@@ -51,6 +52,7 @@ Record = (
     | Vote
     | Hold
     | Schedule
+    | Storm
     | Escalation
     | Notice
     | Channel
@@ -198,6 +200,14 @@ class Reads(Protocol):
 
     def active_holds(self, now: datetime) -> list[Hold]:
         """Return holds neither removed nor expired."""
+        ...
+
+    def storm(self) -> Storm | None:
+        """Return the storm of alerts that is going on, if one is."""
+        ...
+
+    def opened_since(self, since: datetime, most: int) -> int:
+        """Return how many episodes were opened after a time, counted up to `most`."""
         ...
 
     def claims(self) -> list[Claim]:

@@ -30,6 +30,8 @@ class Outstanding:
     """By policy with a request for approval pending: until the next one expires."""
     leases_overdue: Mapping[str, int]
     """By policy: leases past their time that were not given back."""
+    storm: bool
+    """Whether a storm of alerts is going on."""
 
 
 def outstanding(reads: Reads, now: datetime) -> Outstanding:
@@ -44,7 +46,12 @@ def outstanding(reads: Reads, now: datetime) -> Outstanding:
             if request is not None and request.state is ApprovalState.PENDING:
                 left = request.expires_at - now
                 expires_in[run.policy] = min(left, expires_in.get(run.policy, left))
-    return Outstanding(quiet=quiet, approval_expires_in=expires_in, leases_overdue=_overdue(reads, now))
+    return Outstanding(
+        quiet=quiet,
+        approval_expires_in=expires_in,
+        leases_overdue=_overdue(reads, now),
+        storm=reads.storm() is not None,
+    )
 
 
 def _oldest(reads: Reads, state: RunState) -> list[Run]:

@@ -33,6 +33,10 @@ class StandingGauges:
             "remediator_leases_overdue", "Temporary changes that were to be given back by now.", "policy"
         )
 
+        self._storm = gauge(
+            "remediator_storm", "1 while only what matters most is acted on, in a storm of alerts."
+        )
+
     def show_readiness(self, reasons: Collection[str]) -> None:
         """Set why the server is not ready, if it is not."""
         self._ready.set(0 if reasons else 1)
@@ -49,3 +53,4 @@ class StandingGauges:
         self._leases_overdue.clear()
         for policy, count in now.leases_overdue.items():
             self._leases_overdue.labels(policy).set(count)
+        self._storm.set(1 if now.storm else 0)

@@ -10,6 +10,7 @@ import pytest
 from remediator.guards.base import LookPhase
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
 from remediator.guards.evaluate import GuardUse, evaluate_guards, history_window, others_window
+from remediator.policy.expressions import Scope
 from remediator.policy.model import Approval
 from remediator.runs.history import History, Waiting
 from remediator.runs.reasons import Reason
@@ -86,6 +87,30 @@ def test_a_lock_of_another_run_denies(resource: str, run_id: int, kind: VerdictK
     if kind is DENY:
         assert verdict.reason is Reason.TARGET_BUSY
         assert verdict.detail == f"run 9 holds {resource}"
+
+
+@pytest.mark.parametrize(
+    ("labels", "priority", "phase", "kind"),
+    [
+        ({"severity": "critical"}, 100, LookPhase.ENTRY, ALLOW),
+        ({"severity": "P1"}, 100, LookPhase.ENTRY, ALLOW),
+        ({"severity": "warning"}, 100, LookPhase.ENTRY, DENY),
+        ({"severity": "warning"}, 100, LookPhase.ADMISSION, DENY),
+        ({}, 51, LookPhase.ENTRY, DENY),
+        ({}, 50, LookPhase.ENTRY, ALLOW),
+        # What was begun before it, or approved, goes on; a person may do what they will.
+        ({}, 100, LookPhase.ACTING, ALLOW),
+        ({}, 100, LookPhase.MANUAL, ALLOW),
+    ],
+)
+def test_in_a_storm_only_what_matters_most_is_begun(
+    labels: dict[str, str], priority: int, phase: LookPhase, kind: VerdictKind
+) -> None:
+    seen = look(History(storm_since=NOW), phase=phase, priority=priority, scope=Scope(labels=labels))
+    verdict = judge(bound("storm"), seen)
+    assert verdict.kind is kind
+    assert kind is ALLOW or verdict.reason is Reason.STORM
+    assert judge(bound("storm"), look(History(), phase=phase, scope=Scope(labels=labels))).kind is ALLOW
 
 
 def waiting(admission_id: int, priority: int, minutes_ago: float, target: str = "pms") -> Waiting:
@@ -196,6 +221,7 @@ def test_all_guards_are_evaluated_in_order_whatever_the_first_says() -> None:
     assert [(one.guard, one.kind) for one in verdicts] == [
         ("hold", DENY),
         ("silenced", ALLOW),
+        ("storm", ALLOW),
         ("target_lock", ALLOW),
         ("global_limits", ALLOW),
         ("cooldown", ALLOW),

@@ -66,7 +66,7 @@ CREATE TABLE admissions (
   target TEXT NOT NULL,
   created_at TEXT NOT NULL,
   outcome TEXT NOT NULL CHECK (outcome IN ('no_match', 'planned', 'run', 'awaiting_approval', 'shadow', 'joined', 'blocked', 'nothing_to_do')),
-  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'storm', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   run_id INTEGER REFERENCES runs(id),
   runs INTEGER NOT NULL,
   held_since TEXT NOT NULL,
@@ -84,7 +84,7 @@ CREATE TABLE decisions (
   policy_hash TEXT,
   target TEXT,
   outcome TEXT NOT NULL CHECK (outcome IN ('no_match', 'planned', 'run', 'awaiting_approval', 'shadow', 'joined', 'blocked', 'nothing_to_do')),
-  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'storm', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   detail TEXT NOT NULL,
   verdicts TEXT,
   facts TEXT,
@@ -127,7 +127,7 @@ CREATE TABLE runs (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('remediation', 'revert')),
   state TEXT NOT NULL CHECK (state IN ('planned', 'held', 'awaiting_approval', 'running', 'verifying', 'succeeded', 'denied', 'expired', 'cancelled', 'failed', 'ineffective', 'needs_human', 'reverting', 'reverted', 'revert_failed')),
-  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  reason TEXT CHECK (reason IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'storm', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   detail TEXT NOT NULL,
   policy TEXT NOT NULL,
   policy_hash TEXT NOT NULL,
@@ -145,9 +145,9 @@ CREATE TABLE runs (
   context TEXT,
   document TEXT,
   tried TEXT NOT NULL,
-  option_result TEXT CHECK (option_result IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  option_result TEXT CHECK (option_result IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'storm', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   epoch INTEGER NOT NULL,
-  stop TEXT CHECK (stop IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
+  stop TEXT CHECK (stop IN ('cooldown', 'rate_limit', 'concurrency', 'precondition', 'hold_pending', 'alert_not_active', 'other_alert_firing', 'outside_time_window', 'failure_breaker_open', 'max_targets', 'healthy_floor', 'loop', 'target_busy', 'lease_held', 'held', 'silenced', 'global_limit', 'storm', 'episode_done', 'guard_error', 'policy_off', 'policy_removed', 'template_error', 'not_configured', 'settling', 'refused', 'resolved', 'resolved_during_run', 'cancelled', 'plan_changed', 'no_option_applies', 'step_failed', 'step_ambiguous', 'verification_failed', 'verified', 'unverified', 'denied', 'expired', 'stopped_by_hold', 'changed_since', 'reverted', 'not_ready')),
   stop_actor TEXT,
   created_at TEXT NOT NULL,
   started_at TEXT,
@@ -254,6 +254,13 @@ CREATE TABLE schedules (
   result_since TEXT
 )
 ;
+CREATE TABLE storms (
+  id INTEGER PRIMARY KEY,
+  began_at TEXT NOT NULL,
+  calm_since TEXT,
+  ended_at TEXT
+)
+;
 CREATE TABLE escalations (
   id INTEGER PRIMARY KEY,
   admission_id INTEGER NOT NULL REFERENCES admissions(id),
@@ -303,7 +310,7 @@ CREATE TABLE channels (
 )
 ;
 CREATE TABLE timers (
-  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow', 'schedule', 'escalation', 'notices', 'news_update', 'report')),
+  kind TEXT NOT NULL CHECK (kind IN ('decide', 'drive', 'approval_expiry', 'lease', 'hold_expiry', 'shadow', 'schedule', 'escalation', 'notices', 'news_update', 'report', 'storm')),
   subject_id INTEGER NOT NULL,
   due_at TEXT NOT NULL,
   priority INTEGER NOT NULL,
@@ -353,6 +360,8 @@ CREATE TABLE breaker_closings (
 CREATE UNIQUE INDEX one_open_episode ON episodes(source, fingerprint) WHERE closed_at IS NULL
 ;
 CREATE INDEX episodes_open ON episodes(id) WHERE closed_at IS NULL
+;
+CREATE INDEX episodes_opened ON episodes(opened_at)
 ;
 CREATE INDEX episodes_alertname ON episodes(alertname)
 ;
@@ -439,6 +448,8 @@ CREATE INDEX approvals_run ON approvals(run_id, id)
 CREATE UNIQUE INDEX one_vote_each ON votes(approval_id, actor)
 ;
 CREATE INDEX holds_active ON holds(removed_at, expires_at)
+;
+CREATE INDEX storms_open ON storms(id) WHERE ended_at IS NULL
 ;
 CREATE UNIQUE INDEX one_schedule ON schedules(policy)
 ;

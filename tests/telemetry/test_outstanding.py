@@ -101,14 +101,21 @@ def test_gauges_follow_and_what_waits_no_more_is_gone(registry: CollectorRegistr
     shown = metrics(registry)
     quiet = dict.fromkeys(UNDER_WAY, timedelta(seconds=5))
     shown.set_outstanding(
-        Outstanding(quiet=quiet, approval_expires_in={"pms": timedelta(minutes=1)}, leases_overdue={"pms": 2})
+        Outstanding(
+            quiet=quiet,
+            approval_expires_in={"pms": timedelta(minutes=1)},
+            leases_overdue={"pms": 2},
+            storm=True,
+        )
     )
     pms = {"policy": "pms"}
     assert registry.get_sample_value("remediator_run_quiet_seconds", {"state": "running"}) == 5
     assert registry.get_sample_value("remediator_approval_expires_in_seconds", pms) == 60
     assert registry.get_sample_value("remediator_leases_overdue", pms) == 2
+    assert registry.get_sample_value("remediator_storm") == 1
     nothing = dict.fromkeys(UNDER_WAY, timedelta(0))
-    shown.set_outstanding(Outstanding(quiet=nothing, approval_expires_in={}, leases_overdue={}))
+    shown.set_outstanding(Outstanding(quiet=nothing, approval_expires_in={}, leases_overdue={}, storm=False))
+    assert registry.get_sample_value("remediator_storm") == 0
     assert registry.get_sample_value("remediator_run_quiet_seconds", {"state": "running"}) == 0
     assert registry.get_sample_value("remediator_approval_expires_in_seconds", pms) is None
     assert registry.get_sample_value("remediator_leases_overdue", pms) is None

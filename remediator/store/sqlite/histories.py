@@ -25,6 +25,7 @@ def history_of(
     claims: tuple[Claim, ...],
     leases: tuple[Lease, ...],
     holds: tuple[Hold, ...],
+    storm_since: datetime | None,
 ) -> History:
     """Gather a history that reaches back to `since`, and of other policies to `others_since`."""
     reach = _Reach(policy, since, others_since)
@@ -36,6 +37,7 @@ def history_of(
         claims=claims,
         leases=leases,
         holds=holds,
+        storm_since=storm_since,
         leased=_leased(connection),
         waiting=_waiting(connection, target),
         openings=_openings(connection, since, policy, target),

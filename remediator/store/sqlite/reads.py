@@ -24,6 +24,7 @@ from remediator.runs.records import (
     Vote,
 )
 from remediator.runs.schedules import Schedule
+from remediator.runs.storms import Storm
 from remediator.store.base import Filter, Order
 from remediator.store.sqlite.audit_search import audit_page
 from remediator.store.sqlite.histories import LOCKING, history_of
@@ -106,6 +107,7 @@ class SqliteReads:
     ) -> History:
         """Gather what a decision may look at."""
         leases = self._many(Lease, f"{STANDING} ORDER BY id")
+        storm = self.storm()
         return history_of(
             self._connection,
             since=to_text(since),
@@ -116,6 +118,7 @@ class SqliteReads:
             claims=tuple(self.claims()),
             leases=tuple(leases),
             holds=tuple(self.active_holds(now)),
+            storm_since=storm.began_at if storm else None,
         )
 
     def live_run(self, policy: str, target: str) -> Run | None:
@@ -171,6 +174,18 @@ class SqliteReads:
         """Return holds neither removed nor expired."""
         clause = "removed_at IS NULL AND (expires_at IS NULL OR expires_at > ?) ORDER BY id"
         return self._many(Hold, clause, to_text(now))
+
+    def storm(self) -> Storm | None:
+        """Return the storm of alerts that is going on."""
+        return self._one(Storm, "ended_at IS NULL ORDER BY id")
+
+    def opened_since(self, since: datetime, most: int) -> int:
+        """Return how many episodes were opened after a time, counted up to `most`."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM episodes WHERE opened_at > ? LIMIT ?)",
+            (to_text(since), most),
+        ).fetchone()
+        return int(row[0])
 
     def claims(self) -> list[Claim]:
         """Return all locks held."""

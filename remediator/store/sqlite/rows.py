@@ -30,6 +30,7 @@ from remediator.runs.records import (
 )
 from remediator.runs.schedules import Schedule
 from remediator.runs.shadow import ShadowObservation
+from remediator.runs.storms import Storm
 
 R = TypeVar("R")
 Change = Callable[[Any], Any]
@@ -216,6 +217,7 @@ TABLES: Mapping[type[Any], Table[Any]] = {
         _table("votes", Vote, "at"),
         _table("holds", Hold, "created_at"),
         _table("schedules", Schedule, "next_due_at"),
+        _table("storms", Storm, "began_at"),
         _table("escalations", Escalation, "opened_at"),
         _table("notices", Notice, "created_at"),
         _table("channels", Channel, "last_tried_at"),

@@ -55,6 +55,7 @@ _OTHER_TABLES = (
 INDEXES = (
     "CREATE UNIQUE INDEX one_open_episode ON episodes(source, fingerprint) WHERE closed_at IS NULL",
     "CREATE INDEX episodes_open ON episodes(id) WHERE closed_at IS NULL",
+    "CREATE INDEX episodes_opened ON episodes(opened_at)",
     "CREATE INDEX episodes_alertname ON episodes(alertname)",
     "CREATE INDEX episodes_closed ON episodes(source, fingerprint, closed_at)",
     "CREATE UNIQUE INDEX one_admission ON admissions(episode_id, policy)",
@@ -99,6 +100,7 @@ INDEXES = (
     "CREATE INDEX approvals_run ON approvals(run_id, id)",
     "CREATE UNIQUE INDEX one_vote_each ON votes(approval_id, actor)",
     "CREATE INDEX holds_active ON holds(removed_at, expires_at)",
+    "CREATE INDEX storms_open ON storms(id) WHERE ended_at IS NULL",
     "CREATE UNIQUE INDEX one_schedule ON schedules(policy)",
     "CREATE UNIQUE INDEX one_escalation ON escalations(admission_id)",
     "CREATE INDEX escalations_episode ON escalations(episode_id)",

@@ -16,7 +16,7 @@ from remediator.runs.waiting import MIDDLE
 from remediator.store.base import ConflictError, StoreCorruptError
 from remediator.store.sqlite.checkpoints import checkpoint_of
 from remediator.store.sqlite.failures import is_duplicate
-from remediator.store.sqlite.lines import wake_after, wake_all, wake_first
+from remediator.store.sqlite.lines import wake_after, wake_all, wake_first, wake_line
 from remediator.store.sqlite.open_episodes import Identity, OpenEpisodes
 from remediator.store.sqlite.pages import AUDIT_COLUMNS
 from remediator.store.sqlite.reads import SqliteReads
@@ -164,6 +164,10 @@ class SqliteTx(SqliteReads):
     def wake_after(self, left: Admission | Run, at: datetime) -> bool:
         """Make due at `at` the next in the line that `left` stood in; False when nobody does."""
         return wake_after(self._connection, left, to_text(at))
+
+    def wake_line(self, left: Admission, at: datetime) -> bool:
+        """Make due at `at` the first of the line that `left` stood in; False when nobody is left."""
+        return wake_line(self._connection, left, to_text(at))
 
     def keep_policy(self, version: PolicyVersion) -> None:
         """Keep a policy's document, once per hash."""

@@ -14,6 +14,7 @@ from remediator.runs.episodes import Admission, Episode
 from remediator.runs.news import Channel
 from remediator.runs.records import ApprovalRequest, Hold, Lease, Run, Vote
 from remediator.runs.states import RunState
+from remediator.runs.storms import Storm
 from remediator.store.base import Filter, Reads
 from remediator.web.keys import ACTOR, SERVICES
 from remediator.web.leases import STANDING
@@ -57,6 +58,7 @@ class Situation:
     stuck: Sequence[Run]
     busy: Sequence[Run]
     holds: Sequence[Hold]
+    storm: Storm | None
     leases: Sequence[Lease]
     unheard: Sequence[Channel]
     """Channels that did not take what was sent last."""
@@ -93,6 +95,7 @@ def look(reads: Reads, now: datetime, actor: Actor) -> Situation:
         stuck=_runs(reads, _STUCK),
         busy=_runs(reads, _BUSY),
         holds=reads.active_holds(now),
+        storm=reads.storm(),
         leases=reads.select(Lease, Filter(one_of={"state": STANDING}, limit=_MOST)),
         unheard=[one for one in reads.select(Channel, Filter(limit=_MOST)) if one.failures],
         ended=_runs(reads, _ENDED, _MOST_ENDED),

@@ -26,6 +26,7 @@ REASONS: Mapping[Reason, str] = MappingProxyType(
         Reason.HELD: "a person has put a hold on it",
         Reason.SILENCED: "the alert is silenced or inhibited in Alertmanager",
         Reason.GLOBAL_LIMIT: "all policies together act as much as they may",
+        Reason.STORM: "very many alerts come, and others matter more; it is looked at again afterwards",
         Reason.EPISODE_DONE: "it has done for this alert what it does; a person has to look",
         Reason.GUARD_ERROR: "a guard could not be evaluated, and then nothing is done",
         Reason.POLICY_OFF: "the policy is switched off",
