@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from remediator.alerts import AlertStatus
 from remediator.runs.answers import Answer
 from tests.engine.test_crashes import JOB
-from tests.engine.world import ANA, EMPTY, HOLDS, POLICY, START, Script, World
+from tests.engine.world import ANA, EMPTY, HOLDS, OPS, POLICY, START, Script, World, alert_of, payload_of
 
 Stimulus = Callable[[World], Awaitable[None]]
 """What comes from outside. Cut off by a crash it comes again, as Alertmanager and people do."""
@@ -51,6 +52,22 @@ async def approve(world: World) -> None:
     await world.settle()
 
 
+async def undo_by_hand(world: World) -> None:
+    run = await world.run()
+    await world.parts.control.revert(run.id, actor=OPS, comment="enough")
+    await world.settle()
+
+
+async def fire_three(world: World) -> None:
+    """Three alerts in one delivery, whose targets are three and need the same resource."""
+    firing = [
+        alert_of(AlertStatus.FIRING, "Broken", f"f{number}", {"thing": f"{number}"}, world.clock.now())
+        for number in (1, 2, 3)
+    ]
+    await world.parts.intake.accept("default", payload_of(*firing))
+    await world.settle()
+
+
 def until(since_start: timedelta, step: timedelta = MINUTE) -> Stimulus:
     async def wait(world: World) -> None:
         await world.pass_time(START + since_start - world.clock.now(), step=step)
@@ -84,6 +101,16 @@ TELLING = (
 escalate: [{after: 5m, to: lead}, {after: 10m, to: l2}]
 """
 )
+IN_LINE = """
+policy: fix
+match: ['alertname = "Broken"']
+target: 'thing/{{ labels.thing }}'
+recheck: 1m
+options:
+  - name: act
+    steps: [{uses: test.act, with: {thing: a, value: '{{ labels.thing }}'}}]
+    verify: {promql: 'ok', within: 30s, every: 5s}
+"""
 RETRIED = POLICY.replace("test.act", "test.repeatable")
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -95,5 +122,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         policy=TELLING, settings=CHANNELS, stimuli=[fire, until(12 * MINUTE), resolve]
     ),
     "started by a schedule": Scenario(policy=SCHEDULED, stimuli=[until(61 * MINUTE)]),
+    "undone by a person": Scenario(policy=LEASED, stimuli=[fire, undo_by_hand, resolve]),
+    "three that need the same": Scenario(policy=IN_LINE, stimuli=[fire_three, until(3 * MINUTE)]),
     "an idempotent step": Scenario(policy=RETRIED, stimuli=[fire, resolve]),
 }
