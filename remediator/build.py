@@ -131,7 +131,11 @@ async def build(
     jobs = (reload_policies, *_jobs(settings, clock, parts, outside, poller))
     verify = VerifyAudit(store.verify_audit, readiness, lambda why: stop_acting(parts, why))
     prune = Prune(
-        store, settings.retention, clock, trusted=lambda: Unready.AUDIT_CHAIN not in readiness.reasons
+        store,
+        settings.retention,
+        clock,
+        trusted=lambda: Unready.AUDIT_CHAIN not in readiness.reasons,
+        note=lambda what: readiness.note("prune", what),
     )
     services = _services(settings, store, clock, parts, readiness, outside.capabilities, reports)
     await _trace(settings, store, stack)

@@ -88,17 +88,20 @@ class Prune:
         clock: Clock,
         *,
         trusted: Callable[[], bool],
+        note: Callable[[str | None], None] = lambda _: None,
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
         archive_rows: int = _ARCHIVE_ROWS,
     ) -> None:
         """`trusted` says whether the audit log is unbroken as far as is known: else nothing leaves.
 
+        `note` is told why nothing leaves, and None when it does again.
         `rest` is given the seconds that a batch took: for so long the database is left to others.
         """
         self._store = store
         self._retention = retention
         self._clock = clock
         self._trusted = trusted
+        self._note_failure = note
         self._rest = rest
         self._archive_rows = archive_rows
         self._done: Ends | None = None
@@ -115,8 +118,10 @@ class Prune:
             pruned = await self.prune()
         except RemediatorError as error:
             self._not_before = now + _AFTER_FAILURE
+            self._note_failure(f"what is over stays in the database for now: {error}")
             _LOG.error("what is over stays in the database for now: %s", error)
             return
+        self._note_failure(None)
         self._done, self._not_before = ends, None
         if pruned.rows:
             counts = ", ".join(f"{count} {table}" for table, count in sorted(pruned.rows.items()))

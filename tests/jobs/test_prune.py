@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -79,13 +79,14 @@ def retention(folder: Path) -> Retention:
     return Retention(deliveries=10 * DAY, records=30 * DAY, audit=30 * DAY, archive=folder / "archive")
 
 
-def pruning(world: World, rest: Callable[[float], Awaitable[None]] = no_rest) -> Prune:
+def pruning(world: World, note: Callable[[str | None], None] = lambda _: None) -> Prune:
     return Prune(
         world.store,
         retention(world.folder),
         world.clock,
         trusted=lambda: True,
-        rest=rest,
+        note=note,
+        rest=no_rest,
         archive_rows=300,
     )
 
@@ -333,10 +334,12 @@ async def test_a_folder_that_takes_nothing_keeps_everything(
     world.clock.jump(100 * DAY)
     (tmp_path / "archive").write_text("a file")
     before = counts(tmp_path / "db.sqlite")
-    job = pruning(world)
+    notes: list[str | None] = []
+    job = pruning(world, note=notes.append)
     await job.run()
     await job.run()
     assert counts(tmp_path / "db.sqlite") == before
+    assert [note for note in notes if note and "archive can't be written to: File exists" in note] == notes
     assert caplog.text.count("what is over stays in the database for now") == 1
     (tmp_path / "archive").unlink()
     await job.run()
@@ -344,6 +347,7 @@ async def test_a_folder_that_takes_nothing_keeps_everything(
     world.clock.jump(timedelta(hours=1))
     await job.run()
     assert counts(tmp_path / "db.sqlite")["audit"] < before["audit"]
+    assert notes[1:] == [None]
     await world.end()
 
 
@@ -420,8 +424,10 @@ async def test_what_is_kept_needs_no_other_row(lived: tuple[Path, datetime], tmp
     folder, now = lived
     one = tmp_path / "one"
     shutil.copytree(folder, one)
+    newest = _newest_ids(one / "db.sqlite")
     for days in range(0, 400, 40):
         await prune_copy(one, now + days * DAY)
+        assert _newest_ids(one / "db.sqlite") == newest, "a number would be given twice"
         left = counts(one / "db.sqlite")
         assert left["episodes"] >= 3
     # What fires has had no run; all else is over, but for the newest of each.
