@@ -14,7 +14,9 @@ from bench import (
     ingest,
     limits,
     lists,
+    many_policies,
     mutation,
+    payload,
     waiting,
 )
 from bench.results import Result, Row
@@ -38,6 +40,8 @@ BENCHES: Mapping[str, Bench] = {
     "limits": Bench(limits.ROWS, limits.measure, ("wrk",)),
     "ingest": Bench(ingest.ROWS, ingest.measure, ("wrk",)),
     "action": Bench(action.ROWS, action.measure, ("cc", "webhook")),
+    "payload": Bench(payload.ROWS, payload.measure, ("wrk",)),
+    "policies": Bench(many_policies.ROWS, many_policies.measure),
     "lists": Bench(lists.ROWS, lists.measure, ("wrk",)),
     "footprint": Bench(footprint.ROWS, footprint.measure, ("wrk",)),
     "backtest": Bench(backtest.ROWS, backtest.measure),

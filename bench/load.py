@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import subprocess
@@ -48,14 +47,16 @@ def deliver(served: Served, name: str, alerts: int) -> None:
     httpx.post(served.url, content=body, headers=HEADERS, timeout=60).raise_for_status()
 
 
-def post_for(served: Served, folder: Path, name: str, *, connections: int, new: int | None = None) -> Load:
+def post_for(
+    served: Served, folder: Path, name: str, *, connections: int, new: int | None = None, alerts: int = 1
+) -> Load:
     """Post for two seconds; `new` numbers a round of alerts that are all different.
 
     Raises:
         SystemExit: when the server answered anything but 200.
     """
     body = folder / f"{name}.json"
-    body.write_text(json.dumps(payload(name)))
+    body.write_text(json.dumps(payload(name, alerts=alerts)))
     kind = ["same", "0"] if new is None else ["new", str(new)]
     threads = min(connections, 2)
     argv = [
@@ -91,5 +92,5 @@ def _alert(name: str, at: int, status: str) -> dict[str, Any]:
         "startsAt": "2026-03-01T00:00:00Z",
         "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "http://prometheus.example:9090/graph",
-        "fingerprint": hashlib.sha256(f"{name} {at}".encode()).hexdigest()[:16] if at else "NUMBER",
+        "fingerprint": mark,
     }

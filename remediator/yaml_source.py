@@ -30,6 +30,7 @@ NodePath = tuple[str | int, ...]
 Position = tuple[int, int]
 
 _CORE = "tag:yaml.org,2002:"
+_STR, _SEQUENCE, _MAPPING = f"{_CORE}str", f"{_CORE}seq", f"{_CORE}map"
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
@@ -44,6 +45,15 @@ class _CoreLoader(yaml.CSafeLoader):
     """Tells types as YAML 1.2's core schema does; used to compose only, never to construct."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (PyYAML's own attribute)
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """Return the tag of a node that has none; PyYAML's own looks for rules by path besides."""
+        if kind is yaml.ScalarNode:
+            for tag, form in self.yaml_implicit_resolvers.get(value[:1], ()) if implicit[0] else ():
+                if form.match(value):
+                    return str(tag)
+            return _STR
+        return _SEQUENCE if kind is yaml.SequenceNode else _MAPPING
 
 
 _CoreLoader.add_implicit_resolver(f"{_CORE}bool", _BOOLEAN, list("tTfF"))

@@ -113,7 +113,7 @@ def _ingest(tx: Tx, engine: Engine, source: str, payload: Payload, origin: str, 
         if handling is Handling.LATE:
             _note_late(tx, source, alert, now)
         if episode is not None and handling is Handling.OPENED:
-            more_planned, more_blocked = admit(tx, engine, episode, now, fresh=handling is Handling.OPENED)
+            more_planned, more_blocked = admit(tx, engine, episode, now, fresh=True)
             planned, blocked = planned + more_planned, blocked + more_blocked
     if handled[Handling.OPENED]:
         notice_storm(tx, engine.settings.limits.storm, now)

@@ -23,9 +23,7 @@ class Policies:
         self._capabilities = capabilities
         self._rebuild = rebuild
         self._as_decided: dict[str, PreparedPolicy] = {}
-        self._refused: tuple[Problem, ...] = ()
-        self._current = first
-        self._prepared = {name: prepare(policy, capabilities) for name, policy in first.policies.items()}
+        self.replace(first)
 
     @property
     def current(self) -> PolicySet:
@@ -42,8 +40,9 @@ class Policies:
         self._prepared = {
             name: prepare(policy, self._capabilities) for name, policy in newer.policies.items()
         }
+        self._by_hash = {prepared.policy.hash: prepared for prepared in self._prepared.values()}
         self._current = newer
-        self._refused = ()
+        self._refused: tuple[Problem, ...] = ()
 
     def refuse(self, problems: tuple[Problem, ...]) -> None:
         """Note that the newest files can't be used; the last good set goes on serving."""
@@ -60,9 +59,9 @@ class Policies:
 
     def as_decided(self, content_hash: str, document: Any) -> PreparedPolicy:
         """Return the policy of a run's own document, compiled at most once."""
-        for prepared in (self._as_decided.get(content_hash), *self._prepared.values()):
-            if prepared is not None and prepared.policy.hash == content_hash:
-                return prepared
+        prepared = self._by_hash.get(content_hash) or self._as_decided.get(content_hash)
+        if prepared is not None:
+            return prepared
         rebuilt = prepare(self._rebuild(document), self._capabilities)
         self._as_decided[content_hash] = rebuilt
         return rebuilt

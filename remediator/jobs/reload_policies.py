@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -52,17 +53,19 @@ class ReloadPolicies:
         stamp = await asyncio.to_thread(stamp_of, self._folder)
         if stamp == self._stamp:
             return
-        self._stamp = stamp
         try:
             newer = await asyncio.to_thread(self._load)
         except ConfigError as error:
             # Warnings come along with the errors; it is not they that refuse the files.
             errors = [problem for problem in error.problems if problem.severity is Severity.ERROR]
             await self._refuse(tuple(errors))
+            self._stamp = stamp
             return
         self._engine.policies.replace(newer)
         self._readiness.note("policies", None)
         await self._engine.store.write(lambda tx: self._serve(tx, newer))
+        # Only now: had the store not taken it, what fires already would never be looked at by the newer ones.
+        self._stamp = stamp
         self._waker.wake()
 
     async def _refuse(self, problems: tuple[Problem, ...]) -> None:
@@ -99,8 +102,8 @@ def policies_loaded(policies: PolicySet, clock: Clock) -> AuditEntry:
 def stamp_of(folder: Path) -> Stamp:
     """Return what changes when a policy file does: names, modification times and sizes."""
     try:
-        files = [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")]
-        stats = [(path.name, path.stat()) for path in files]
+        with os.scandir(folder) as entries:
+            stats = [(one.name, one.stat()) for one in entries if one.name.endswith((".yaml", ".yml"))]
     except OSError:
         return frozenset()
     return frozenset((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)

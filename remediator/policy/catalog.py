@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar, Union, get_args, get_origin
 
@@ -99,10 +100,43 @@ def marked_values(model: type[BaseModel], data: Any, mark: type[M]) -> Iterator[
     """
     if not isinstance(data, Mapping):
         return
-    for name, info in model.model_fields.items():
-        for key in {info.alias or name, name} & data.keys():
-            annotation = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    for keys, annotation in _fields_with(model, mark):
+        for key in keys & data.keys():
             yield from _marked(annotation, data[key], mark, (key,))
+
+
+# What follows from a model alone is worked out once: thousands of policies use the same few models.
+@cache
+def annotated_fields(model: type[BaseModel]) -> tuple[tuple[frozenset[str], Any], ...]:
+    """Return the keys that each field is given by, and its annotation with all its marks."""
+    return tuple(
+        (
+            frozenset((info.alias or name, name)),
+            Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation,
+        )
+        for name, info in model.model_fields.items()
+    )
+
+
+@cache
+def _fields_with(model: type[BaseModel], mark: type) -> tuple[tuple[frozenset[str], Any], ...]:
+    """Return those fields in which a mark of this type may stand."""
+    return tuple(
+        (keys, annotation)
+        for keys, annotation in annotated_fields(model)
+        if _carries(annotation, mark, frozenset({model}))
+    )
+
+
+def _carries(annotation: Any, mark: type, within: frozenset[type]) -> bool:
+    if get_origin(annotation) is Annotated and any(isinstance(one, mark) for one in annotation.__metadata__):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        # Of a model that holds itself this can't be said without looking at the data.
+        return annotation in within or any(
+            _carries(inner, mark, within | {annotation}) for _, inner in annotated_fields(annotation)
+        )
+    return any(_carries(inner, mark, within) for inner in get_args(annotation))
 
 
 def _marked(annotation: Any, value: Any, mark: type[M], path: Path) -> Iterator[tuple[Path, M, Any]]:

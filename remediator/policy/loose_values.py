@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator
 
-from remediator.policy.catalog import Path, parts_of
+from remediator.policy.catalog import Path, annotated_fields, parts_of
 from remediator.policy.expressions import is_template
 
 _NUMBER = "write the number without quotes"
@@ -31,9 +32,8 @@ def loose_values(model: type[BaseModel], data: Any) -> Iterator[tuple[Path, str]
     data = _as_validated(model, data)
     if not isinstance(data, Mapping):
         return
-    for name, info in model.model_fields.items():
-        for key in {info.alias or name, name} & data.keys():
-            annotation = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    for keys, annotation in annotated_fields(model):
+        for key in keys & data.keys():
             for inner, fix in _loose(annotation, data[key]):
                 yield (key, *inner), fix
 
@@ -54,9 +54,17 @@ def _loose(annotation: Any, value: Any) -> Iterator[tuple[Path, str]]:
             for inner, fix in _loose(part, child):
                 yield (*steps, *inner), fix
     elif value is not None and not (isinstance(value, str) and is_template(value)):
-        wanted = set(_scalars(annotation))
+        try:
+            wanted = _wanted(annotation)
+        except TypeError:  # an extension's mark that has no hash
+            wanted = frozenset(_scalars(annotation))
         if wanted and not wanted & _fitting(value):
             yield (), next((_FIXES[kind] for kind in _FIXES if kind in wanted), _NUMBER)
+
+
+@cache
+def _wanted(annotation: Any) -> frozenset[type]:
+    return frozenset(_scalars(annotation))
 
 
 def _fitting(value: Any) -> set[type]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import re2
@@ -139,6 +140,8 @@ def _unescape(raw: str) -> str:
     return "".join(value)
 
 
+# A pure function; many policies ask for the same `critical|warning`.
+@lru_cache(maxsize=1024)
 def _compile(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False

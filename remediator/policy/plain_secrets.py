@@ -21,27 +21,47 @@ _KEY = re.compile(
 )
 # Under these, text that looks random is one: a name or a mode is not.
 _PERHAPS_KEY = re.compile(r"(?:^|[_-])(?:auth|key|cookie|session|signature|pass|bearer|dsn)$", re.IGNORECASE)
+# What it is, what of it is always there (in lower case: quickly looked for), and its form.
 _FORMS = (
-    ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
-    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})\b")),
-    ("a GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}")),
-    ("a Slack token", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
-    ("a Slack webhook", re.compile(r"\bhooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{20,}")),
-    ("a Stripe key", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}\b")),
-    ("a Google API key", re.compile(r"\bAIza[A-Za-z0-9_-]{35}")),
-    ("a Fly.io token", re.compile(r"\b(?:FlyV1 |fm[12][ar]?_|fo1_)[A-Za-z0-9+/=_-]{20,}")),
-    ("a JSON web token", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")),
+    ("a private key", ("-----begin ",), re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
+    ("an AWS access key", ("akia", "asia"), re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
+    (
+        "a GitHub token",
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})\b"),
+    ),
+    ("a GitLab token", ("glpat-",), re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}")),
+    ("a Slack token", ("xox",), re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
+    (
+        "a Slack webhook",
+        ("hooks.slack.com/services/",),
+        re.compile(r"\bhooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{20,}"),
+    ),
+    ("a Stripe key", ("k_live_",), re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}\b")),
+    ("a Google API key", ("aiza",), re.compile(r"\bAIza[A-Za-z0-9_-]{35}")),
+    (
+        "a Fly.io token",
+        ("flyv1 ", "fm1", "fm2", "fo1_"),
+        re.compile(r"\b(?:FlyV1 |fm[12][ar]?_|fo1_)[A-Za-z0-9+/=_-]{20,}"),
+    ),
+    (
+        "a JSON web token",
+        ("eyj",),
+        re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    ),
     (
         "a bearer token",
+        ("bearer ",),
         re.compile(r"\bBearer +(?=[A-Za-z0-9._~+/=-]*[0-9])[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE),
     ),
     (
         "basic credentials",
+        ("basic ",),
         re.compile(r"\bBasic +(?=[A-Za-z0-9+/]*[0-9A-Z])[A-Za-z0-9+/]{11,}={0,2}(?![A-Za-z0-9+/])"),
     ),
     (
         "a URL with a password",
+        ("://",),
         re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s:/@{}'\"<]+:(?!\*+@)[^\s/@{}'\"$<]+@[^\s@]", re.IGNORECASE),
     ),
 )
@@ -51,7 +71,13 @@ _RANDOM_LENGTH = 20
 
 def forms_in(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield the beginning and the end of each secret in `text` with what it is, in order."""
-    found = [(match.start(), match.end(), name) for name, form in _FORMS for match in form.finditer(text)]
+    lowered = text.lower()
+    found = [
+        (match.start(), match.end(), name)
+        for name, parts, form in _FORMS
+        if any(part in lowered for part in parts)
+        for match in form.finditer(text)
+    ]
     end = 0
     for start, stop, name in sorted(found):
         if start >= end:
