@@ -170,8 +170,10 @@ async def _live(scenario: Scenario, begun: Remains, outside: Outside, recorder: 
         for stimulus in scenario.stimuli[begun.stimulus :]:
             await stimulus(world)
             if recorder is not None:
-                recorder.reached("answer.before")
+                # From here on it does not come again: whoever sent it has the answer.
                 recorder.answered += 1
+                recorder.reached("answer.after")
+            await world.settle()
         return await end_of(world, outside)
     finally:
         await world.end()

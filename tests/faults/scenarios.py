@@ -36,12 +36,18 @@ class Scenario:
         return Script(promql=dict(self.promql), values={"a": 1, "b": 1})
 
 
-async def fire(world: World) -> None:
-    await world.fire()
+def delivered(status: AlertStatus, *things: str) -> Stimulus:
+    """Alerts in one delivery."""
+
+    async def deliver(world: World) -> None:
+        now = world.clock.now()
+        alerts = [alert_of(status, "Broken", f"f{thing}", {"thing": thing}, now) for thing in things]
+        await world.parts.intake.accept("default", payload_of(*alerts))
+
+    return deliver
 
 
-async def resolve(world: World) -> None:
-    await world.resolve()
+fire, resolve = delivered(AlertStatus.FIRING, "a"), delivered(AlertStatus.RESOLVED, "a")
 
 
 async def approve(world: World) -> None:
@@ -49,23 +55,11 @@ async def approve(world: World) -> None:
     await world.parts.approvals.vote(
         run.id, plan_hash=run.plan_hash or "", actor=ANA, approve=True, comment="looked"
     )
-    await world.settle()
 
 
 async def undo_by_hand(world: World) -> None:
     run = await world.run()
     await world.parts.control.revert(run.id, actor=OPS, comment="enough")
-    await world.settle()
-
-
-async def fire_three(world: World) -> None:
-    """Three alerts in one delivery, whose targets are three and need the same resource."""
-    firing = [
-        alert_of(AlertStatus.FIRING, "Broken", f"f{number}", {"thing": f"{number}"}, world.clock.now())
-        for number in (1, 2, 3)
-    ]
-    await world.parts.intake.accept("default", payload_of(*firing))
-    await world.settle()
 
 
 def until(since_start: timedelta, step: timedelta = MINUTE) -> Stimulus:
@@ -123,6 +117,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "started by a schedule": Scenario(policy=SCHEDULED, stimuli=[until(61 * MINUTE)]),
     "undone by a person": Scenario(policy=LEASED, stimuli=[fire, undo_by_hand, resolve]),
-    "three that need the same": Scenario(policy=IN_LINE, stimuli=[fire_three, until(3 * MINUTE)]),
+    "three that need the same": Scenario(
+        policy=IN_LINE, stimuli=[delivered(AlertStatus.FIRING, *"123"), until(3 * MINUTE)]
+    ),
     "an idempotent step": Scenario(policy=RETRIED, stimuli=[fire, resolve]),
 }

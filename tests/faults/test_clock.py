@@ -114,6 +114,7 @@ async def test_an_answer_counts_in_time_and_never_after(
     await set_clock(world, clock, step)
     await world.pass_time(after, step=MINUTE)
     await approve(world)
+    await world.settle()
     assert (await world.run()).state is state
     assert len(world.acted("test.act")) == (state is RunState.SUCCEEDED)
 
