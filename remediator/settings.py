@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, HttpUrl, WithJsonSchema, model_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from remediator.durations import Duration
+from remediator.patterns import RE2
 from remediator.secret_refs import SecretRef
 from remediator.settings_access import Login, ProxyLogin, Tls
 from remediator.settings_checks import SharedCheck
@@ -169,7 +170,7 @@ class Command(Section):
         default=(),
         description="Names that a step may pass; `{name}` in argv is replaced, one argument each.",
     )
-    values: dict[EntryName, str] = Field(
+    values: dict[EntryName, RE2] = Field(
         default={}, description="RE2 pattern that a parameter's whole value must match."
     )
     idempotent: bool = Field(default=False, description="Running it twice does no harm.")

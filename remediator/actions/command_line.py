@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from remediator.actions.patterns import compile_pattern
+from remediator.patterns import compile_pattern
 from remediator.settings import Command
 
 # Without a pattern of its own a value is a plain word that no program takes for an option.

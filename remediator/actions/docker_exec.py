@@ -21,10 +21,10 @@ from remediator.actions.base import (
 from remediator.actions.containers import Containers
 from remediator.actions.faults import FAULTS, outcome_of
 from remediator.actions.inside import run_inside
-from remediator.actions.patterns import Pattern, compile_pattern
 from remediator.clients.capped_output import shortened
 from remediator.clients.docker_exec import ExecResult
 from remediator.clients.errors import ClientError, Fault
+from remediator.patterns import Pattern, compile_pattern
 from remediator.secret_refs import SecretUnavailableError, resolve_secret
 from remediator.settings_docker import DockerExec as Entry
 

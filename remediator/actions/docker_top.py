@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 from remediator.actions.base import ActionParams, BaseAction, Call, Inventory, Outcome, succeeded
 from remediator.actions.containers import Containers
 from remediator.actions.faults import outcome_of
-from remediator.actions.patterns import Pattern, compile_pattern
 from remediator.actions.time_left import TimeLeft
 from remediator.clients.docker_processes import program_of
 from remediator.clients.errors import ClientError
+from remediator.patterns import Pattern, compile_pattern
 
 _SHOWN_PROGRAMS = 50
 

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field
 
 from remediator.actions.base import ActionParams
 from remediator.actions.log_counter import LogCounter
-from remediator.actions.patterns import Pattern, compile_pattern
 from remediator.actions.top_values import TopParams, TopValues
 from remediator.durations import Duration
+from remediator.patterns import Pattern, compile_pattern
 from remediator.settings_section import EntryName
 
 RESULT: Mapping[str, str] = {

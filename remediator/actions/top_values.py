@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from remediator.actions.base import ActionParams
-from remediator.actions.patterns import Pattern, compile_pattern
+from remediator.patterns import Pattern, compile_pattern
 
 # Beyond this the rarest half is forgotten: who floods a log with ever new values can't fill the memory.
 _MOST_DISTINCT = 10_000

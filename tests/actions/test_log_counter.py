@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediator.actions.log_counter import LogCounter
-from remediator.actions.patterns import compile_pattern
+from remediator.patterns import compile_pattern
 
 LINES = [b"GET /a 429", b"", b"GET /b 200", b"\xff\xfe 429", b"429"]
 

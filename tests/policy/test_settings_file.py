@@ -120,11 +120,12 @@ services:
 docker: {containers: [a, 5]}
 fly: {apps: {hotel: {count: {min: few}}}}
 sources: {"bad name": {}}
+commands: {x: {argv: ["x"], values: {y: "a{0,5000}"}}}
 _env_file: x
 """,
     )
     (fault,) = faults(path)
-    assert fault == f"{path}:7:1: error: unknown key '_env_file'; remove it"
+    assert fault == f"{path}:8:1: error: unknown key '_env_file'; remove it"
     path = write(tmp_path, path.read_text().replace("_env_file: x\n", ""))
     found = faults(path)
     for start in (
@@ -135,9 +136,10 @@ _env_file: x
         "5:22: error: key 'max' is missing; add `max:`",
         "5:35: error: fly.apps.hotel.count.min: ",
         "6:11: error: sources.bad name: ",
+        "7:41: error: commands.x.values.y: 'a{0,5000}' is not an RE2 pattern: invalid repetition size",
     ):
         assert any(fault.startswith(f"{path}:{start}") for fault in found), (start, found)
-    assert len(found) == 7
+    assert len(found) == 8
     assert "s3cret-value" not in "".join(found)
 
 

@@ -18,8 +18,9 @@ def compile_pattern(pattern: str) -> Any:
     options.log_errors = False
     try:
         return re2.compile(pattern, options)
-    except re2.error as error:
-        raise ValueError(f"{pattern!r} is not an RE2 pattern: {error}") from None
+    except (re2.error, UnicodeEncodeError) as error:
+        said = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        raise ValueError(f"{pattern!r} is not an RE2 pattern: {said}") from None
 
 
 def _check(pattern: str) -> str:
@@ -27,5 +28,7 @@ def _check(pattern: str) -> str:
     return pattern
 
 
+RE2 = Annotated[str, AfterValidator(_check)]
+"""An RE2 pattern in the configuration."""
 Pattern = Annotated[str, Field(max_length=500), AfterValidator(_check)]
 """An RE2 pattern as a parameter."""
