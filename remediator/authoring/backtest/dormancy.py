@@ -11,18 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from remediator.authoring.backtest.ledger import (
+from remediator.authoring.backtest.keys import (
     CAPS,
     HOLDS,
     LEASES,
     LIVE,
     STARTS,
+    Key,
     join_key,
     policy_key,
     resource_key,
     target_key,
 )
-from remediator.authoring.backtest.subjects import Key
 from remediator.engine.capabilities import PreparedPolicy
 from remediator.engine.decide import lock_keys
 from remediator.guards.concurrency import ConcurrencyParams
@@ -90,18 +90,18 @@ def outlook(
     # While the first guard that denies names no time, it alone says why, and when to look again.
     decisive = first is not None and decision.verdicts[first].until is None
     uses = prepared.uses[: first + 1] if first is not None and decisive else prepared.uses
-    flips: list[datetime] = [until for until in answers_until if until is not None]
+    turns: list[datetime] = [until for until in answers_until if until is not None]
     for use, verdict in zip(uses, decision.verdicts, strict=False):
         if use.guard.name not in _UNDERSTOOD:
             return None
-        flips += _flips(use, verdict, now)
+        turns += flips(use, verdict, now)
     keys = dict.fromkeys(key for use in uses for key in _keys_of_guard(use, prepared, decision.target))
     keys |= dict.fromkeys(alerts_key(query) for query in queries if isinstance(query, AlertsQuery))
     if not decisive:
         keys |= {STARTS: None, LEASES: None}
     if not waits_to_act:
         keys[join_key(prepared.policy.name, decision.target)] = None
-    return Outlook(min(flips, default=None), tuple(keys))
+    return Outlook(min(turns, default=None), tuple(keys))
 
 
 def next_look(anchor: datetime, every: timedelta, now: datetime, *, also_now: bool) -> datetime:
@@ -133,14 +133,7 @@ def keys_of(prepared: PreparedPolicy, target: str, queries: tuple[Query, ...]) -
     return tuple(dict.fromkeys([*keys, STARTS, LEASES]))
 
 
-def _holding(prepared: PreparedPolicy, decision: Decision) -> bool:
-    return bool(decision.held_since) and any(
-        use.key in decision.held_since and use.guard.looks_every(use.params) is not None
-        for use in prepared.uses
-    )
-
-
-def _flips(use: GuardUse, verdict: Verdict, now: datetime) -> Sequence[datetime]:
+def flips(use: GuardUse, verdict: Verdict, now: datetime) -> Sequence[datetime]:
     """Return when time alone may have a guard say something else."""
     params = use.params
     named = () if verdict.until is None else (verdict.until,)
@@ -148,6 +141,13 @@ def _flips(use: GuardUse, verdict: Verdict, now: datetime) -> Sequence[datetime]
         return named
     change = params.windows().next_change(now)
     return named if change is None else (*named, change)
+
+
+def _holding(prepared: PreparedPolicy, decision: Decision) -> bool:
+    return bool(decision.held_since) and any(
+        use.key in decision.held_since and use.guard.looks_every(use.params) is not None
+        for use in prepared.uses
+    )
 
 
 def _keys_of_guard(use: GuardUse, prepared: PreparedPolicy, target: str) -> Sequence[Key]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 from remediator.authoring.backtest.answering import Answering
 from remediator.authoring.backtest.assumptions import Assumptions
 from remediator.authoring.backtest.dormancy import Outlook, keys_of, lasting, may_be_outlooked, outlook
-from remediator.authoring.backtest.ledger import Ledger, join_key
+from remediator.authoring.backtest.keys import Key, join_key
+from remediator.authoring.backtest.ledger import Ledger
+from remediator.authoring.backtest.remembered import Verdicts
 from remediator.authoring.backtest.subjects import (
     BacktestAdmission,
     BacktestRun,
     Decided,
-    Key,
     Known,
     Subject,
 )
@@ -27,7 +29,7 @@ from remediator.policy.expressions import RenderError
 from remediator.runs.history import History
 from remediator.runs.reasons import Outcome
 from remediator.runs.states import RunState
-from remediator.runs.verdicts import Decision
+from remediator.runs.verdicts import Decision, Verdict
 from remediator.settings import Mode
 
 
@@ -59,11 +61,13 @@ class Looks:
         self._ledger = ledger
         self._live: dict[tuple[str, str], BacktestRun] = {}
         self._leased: dict[tuple[str, str], BacktestRun] = {}
+        self._verdicts = Verdicts(ledger)
 
     def admission(self, admission: BacktestAdmission, now: datetime) -> Decision:
         """Decide the first pass: nothing live is asked."""
         target = self._target(admission)
         history = self._history(admission.prepared, target, now)
+        suppressed = self._suppressed(admission, now)[0]
         question = Question(
             prepared=admission.prepared,
             capabilities=self._deciding.capabilities,
@@ -72,17 +76,21 @@ class Looks:
             now=now,
             scope=admission.scope,
             history=history,
+            known=self._known(admission.prepared, now, suppressed=suppressed),
             joinable_run_id=self._joinable(admission, target),
-            suppressed=self._suppressed(admission, now)[0],
+            suppressed=suppressed,
             due_from=self._due_from(admission),
         )
-        decision = decide(question)
+        decision = self._decide(question)
         if decision.outcome is Outcome.PLANNED and not self._naive:
             admission.known = Known(history, lasting(admission.prepared, decision))
         return decision
 
     def entry(self, admission: BacktestAdmission, now: datetime) -> Looked:
-        """Decide the second pass, with answers and facts."""
+        """Decide the second pass, with answers and facts.
+
+        The first pass was in this very moment, if the past that it saw is still the same.
+        """
         if admission.facts is None:
             self._find_facts(admission)
         answers, until = self._deciding.answering.answers(admission.queries, admission.episode, now)
@@ -90,7 +98,11 @@ class Looks:
         target = self._target(admission)
         due_from = self._due_from(admission)
         history = self._history(admission.prepared, target, now)
-        known, admission.known = admission.known, None
+        first, admission.known = admission.known, None
+        if first is not None and first.history is history:
+            known: Mapping[str, Verdict] | None = first.verdicts
+        else:
+            known = self._known(admission.prepared, now, suppressed=suppressed)
         question = Question(
             prepared=admission.prepared,
             capabilities=self._deciding.capabilities,
@@ -99,8 +111,7 @@ class Looks:
             now=now,
             scope=admission.scope,
             history=history,
-            # The first pass was in this very moment, if the past that it saw is still the same.
-            known=known.verdicts if known is not None and known.history is history else None,
+            known=known,
             answers=answers,
             facts=admission.facts,
             admission_id=admission.id,
@@ -109,7 +120,7 @@ class Looks:
             held_since=unbroken(admission.prepared, admission, now),
             due_from=due_from,
         )
-        decision = decide(question)
+        decision = self._decide(question)
         flips = due_from if due_from > now else None
         ahead = outlook(admission.prepared, decision, admission.queries, now, until, told_until, flips)
         return self._looked(admission, decision, ahead, now)
@@ -135,17 +146,36 @@ class Looks:
             now=now,
             scope=run.scope,
             history=self._history(run.prepared, run.target, now),
+            known=self._known(run.prepared, now, suppressed=suppressed),
             answers=answers,
             facts=admission.facts,
             suppressed=suppressed,
             run_id=run.id,
         )
-        decision = decide(question)
+        decision = self._decide(question)
         good_until = min((one.expires_at for one in run.requests if one.granted), default=None)
         ahead = outlook(
             run.prepared, decision, run.queries, now, until, told_until, good_until, waits_to_act=True
         )
         return self._looked(run, decision, ahead, now)
+
+    def _decide(self, question: Question) -> Decision:
+        """Ask the decision function, and keep what guards said that will be asked the very same again."""
+        decision = decide(question)
+        if question.known is None and decision.verdicts and not self._naive:
+            prepared, suppressed = question.prepared, question.suppressed
+            shadow = self.shadow(prepared)
+            self._verdicts.keep(
+                prepared, decision.verdicts, question.now, suppressed=suppressed, shadow=shadow
+            )
+        return decision
+
+    def _known(
+        self, prepared: PreparedPolicy, now: datetime, *, suppressed: bool | None
+    ) -> Mapping[str, Verdict] | None:
+        if self._naive:
+            return None
+        return self._verdicts.known(prepared, now, suppressed=suppressed, shadow=self.shadow(prepared))
 
     def keep(self, run: BacktestRun, decision: Decision, now: datetime) -> None:
         """Keep the decision that a run came of, for the look before it acts."""

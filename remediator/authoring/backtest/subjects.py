@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from remediator.authoring.backtest.episodes import OpenEpisode
+from remediator.authoring.backtest.keys import Key
 from remediator.authoring.backtest.recorded import RecordedRun
 from remediator.authoring.backtest.scopes import Scopes
 from remediator.engine.capabilities import PreparedPolicy
@@ -22,9 +23,6 @@ from remediator.runs.states import RunState
 from remediator.runs.verdicts import Ask, Decision, Verdict
 
 _STEPS_KEPT = 60
-
-Key = tuple[str, object]
-"""Something that decisions depend on, and that changes."""
 
 
 class DecisionStep(NamedTuple):

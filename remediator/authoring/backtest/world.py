@@ -6,12 +6,13 @@ from datetime import datetime
 
 from remediator.authoring.backtest.dormancy import next_look
 from remediator.authoring.backtest.episodes import OpenEpisode
+from remediator.authoring.backtest.keys import Key
 from remediator.authoring.backtest.ledger import Ledger
 from remediator.authoring.backtest.lifecycle import Lifecycle
 from remediator.authoring.backtest.looking import Deciding, Looked, Looks
 from remediator.authoring.backtest.matching import Matching
 from remediator.authoring.backtest.scopes import Scopes
-from remediator.authoring.backtest.subjects import BacktestAdmission, BacktestRun, DecisionStep, Key, Subject
+from remediator.authoring.backtest.subjects import BacktestAdmission, BacktestRun, DecisionStep, Subject
 from remediator.authoring.backtest.tally import Tally
 from remediator.authoring.backtest.timers import Happening, Timers, Turn
 from remediator.guards.base import LookPhase
