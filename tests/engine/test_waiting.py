@@ -7,6 +7,7 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -100,7 +101,7 @@ async def take_turns(folder: Path, waiting: list[Alert], *policies: str, at_once
 @given(st.lists(alerts, max_size=6))
 def test_for_a_global_cap_the_most_important_goes_first_and_nobody_is_forgotten(waiting: list[Alert]) -> None:
     policies = [policy(name, priority, WITHOUT_LOCK) for name, priority in PRIORITIES.items()]
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, patch("remediator.store.sqlite.lines.SHORT", 0):
         order = asyncio.run(take_turns(Path(name), waiting, *policies, at_once=1))
     ranked = sorted(
         (PRIORITIES[one.policy], SEVERITIES.index(one.severity), at)
@@ -111,17 +112,12 @@ def test_for_a_global_cap_the_most_important_goes_first_and_nobody_is_forgotten(
 
 
 @settings(deadline=None, max_examples=15)
-@given(st.lists(alerts, max_size=6))
-def test_for_a_lock_each_policys_most_important_goes_first_and_nobody_is_forgotten(
-    waiting: list[Alert],
-) -> None:
+@given(st.lists(alerts, max_size=6), st.sampled_from([1, 8]), st.sampled_from([0, 2, 16]))
+def test_nobody_who_waits_for_a_lock_is_forgotten(waiting: list[Alert], at_once: int, short: int) -> None:
     policies = [policy(name, priority) for name, priority in PRIORITIES.items()]
-    with tempfile.TemporaryDirectory() as name:
-        order = asyncio.run(take_turns(Path(name), waiting, *policies, at_once=8))
+    with tempfile.TemporaryDirectory() as name, patch("remediator.store.sqlite.lines.SHORT", short):
+        order = asyncio.run(take_turns(Path(name), waiting, *policies, at_once=at_once))
     assert sorted(order) == [at for at, one in enumerate(waiting) if not one.leaves]
-    for mine in PRIORITIES:
-        turns = [at for at in order if waiting[at].policy == mine]
-        assert turns == sorted(turns, key=lambda at: (SEVERITIES.index(waiting[at].severity), at))
 
 
 @pytest.mark.parametrize("at_once", [1, 8])
@@ -143,8 +139,8 @@ async def test_a_long_line_is_not_decided_over_and_over(
     gate.set()
     await world.settle()
     assert len(await started(world)) == 31
-    # A look, once more within the transaction, and at most one that is denied by whoever just went first.
-    assert len(decided) <= 30 * 4
+    # A look, and at most some that are denied by whoever just went first; the last few look all together.
+    assert len(decided) <= 30 * 4 + 16 * 16
 
 
 async def test_far_back_in_a_line_a_look_takes_longer(begin: Begin) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import pytest
+
 from remediator.runs.episodes import Admission
 from remediator.runs.reasons import Reason
 from remediator.runs.records import Run, TimerKind
@@ -14,6 +16,11 @@ from remediator.store.base import Store, Tx
 from tests.store.samples import MINUTE, NOW, admission, episode, run
 
 LATER = NOW + 60 * MINUTE
+
+
+@pytest.fixture(autouse=True)
+def no_line_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remediator.store.sqlite.lines.SHORT", 0)
 
 
 async def waiting(store: Store, *who: Admission) -> None:
@@ -131,3 +138,13 @@ async def test_of_runs_that_wait_the_first_is_woken_and_then_the_next(store: Sto
     assert second is not None
     assert await store.write(lambda tx: tx.wake_after(second, NOW))
     assert set(await due(store)) == {(TimerKind.DRIVE, 2), (TimerKind.DRIVE, 3)}
+
+
+@pytest.mark.parametrize(("short", "woken"), [(3, 3), (2, 1)])
+async def test_a_short_line_is_woken_as_a_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch, short: int, woken: int
+) -> None:
+    monkeypatch.setattr("remediator.store.sqlite.lines.SHORT", short)
+    capped = partial(admission, 1, reason=Reason.GLOBAL_LIMIT)
+    await waiting(store, capped("p1"), capped("p2"), capped("p3"))
+    assert await store.write(lambda tx: tx.wake_waiting(NOW)) == woken

@@ -1,20 +1,23 @@
-"""Lines of those who wait for each other: the first of each is woken, and lets the next one know.
+"""Lines of those who wait for each other: of a long one the first is woken, and lets the next one know.
 
 Waking all of N at each release would have them decided N times N. A line is what one freed thing
 can let in: admissions that wait for the same reason, under the same policy, for it is policies
-that lock resources and have caps; those that wait for a global cap are one line.
+that lock resources and have caps; those that wait for a global cap are one line. A short line is
+woken as a whole, for that costs little, and each then says at once what else it waits for.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from remediator.runs.episodes import Admission
 from remediator.runs.reasons import Reason
 from remediator.runs.records import Run, TimerKind
 from remediator.runs.waiting import IN_LINE, ONE_LINE
 
+SHORT = 16
+"""How many make a line that is woken as a whole."""
 _PLACE = "priority, severity, id"
 _LINE = "FROM admissions WHERE done = 0 AND reason = ? AND policy = ?"
 _WHOLE_LINE = "FROM admissions WHERE done = 0 AND reason = ?"
@@ -90,13 +93,20 @@ def _line_of(waiting: Admission) -> tuple[str, tuple[str, ...]]:
 def _firsts(connection: sqlite3.Connection) -> Iterator[int]:
     for reason in sorted(IN_LINE):
         if reason in ONE_LINE:
-            yield from _ids(
-                connection.execute(f"SELECT id {_WHOLE_LINE} ORDER BY {_PLACE} LIMIT 1", (reason,))
-            )
+            yield from _head(connection, _WHOLE_LINE, (reason,))
             continue
         for policy in _policies(connection, reason):
-            line = f"SELECT id {_LINE} ORDER BY {_PLACE} LIMIT 1"
-            yield from _ids(connection.execute(line, (reason, policy)))
+            yield from _head(connection, _LINE, (reason, policy))
+
+
+def _head(connection: sqlite3.Connection, line: str, values: tuple[str, ...]) -> list[int]:
+    """Return who is woken of a line: all of a short one, the first of a long one."""
+    rows = connection.execute(f"SELECT id {line} ORDER BY {_PLACE} LIMIT ?", (*values, SHORT + 1))
+    return _woken([admission for (admission,) in rows])
+
+
+def _woken(line: list[int]) -> list[int]:
+    return line if len(line) <= SHORT else line[:1]
 
 
 def _policies(connection: sqlite3.Connection, reason: Reason) -> Iterator[str]:
@@ -113,20 +123,16 @@ def _policies(connection: sqlite3.Connection, reason: Reason) -> Iterator[str]:
 
 
 def _first_runs(connection: sqlite3.Connection) -> Iterator[int]:
-    """Runs that wait: the first of each policy and reason; of reverts, of each policy and target."""
+    """Runs that wait, by policy and reason; of reverts, by policy and target."""
     rows = connection.execute(
         "SELECT id, policy, CASE state WHEN 'reverting' THEN target ELSE reason END FROM runs"
         " WHERE state IN ('planned', 'held', 'reverting') ORDER BY priority, id"
     )
-    seen: set[tuple[str, str | None]] = set()
-    for run, policy, line in rows.fetchall():
-        if (policy, line) not in seen:
-            seen.add((policy, line))
-            yield run
-
-
-def _ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
-    return (row[0] for row in rows)
+    runs: dict[tuple[str, str | None], list[int]] = {}
+    for run, policy, line in rows:
+        runs.setdefault((policy, line), []).append(run)
+    for waiting in runs.values():
+        yield from _woken(waiting)
 
 
 def _wake(connection: sqlite3.Connection, kind: TimerKind, subject_id: int, at: str) -> bool:
