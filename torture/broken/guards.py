@@ -57,13 +57,14 @@ GUARDS = (
         noticed_by="tests/engine/test_approvals.py::test_only_who_is_asked_decides",
     ),
     Broken(
-        name="never lets a request expire",
+        name="leaves a run whose request expired to wait on",
         promise="No answer means no",
         file="remediator/engine/approvals.py",
         changes=(
             (
-                "            if request.expires_at > now:\n",
-                "            if request.expires_at > request.requested_at:\n",
+                "            change_state("
+                "tx, run, RunEvent.EXPIRE, now, reason=Reason.EXPIRED, detail=detail)\n",
+                "",
             ),
         ),
         noticed_by="tests/engine/test_approvals.py::test_no_answer_in_time_means_no",
