@@ -225,6 +225,7 @@ KINDS = (
         {},
         100,
     ),
+    Kind("storms", "began_at", _unless_newest("storms", "ended_at < :before"), {}, 100),
 )
 """What leaves, in the order in which it does."""
 
