@@ -124,11 +124,11 @@ class Writer:
         except sqlite3.Error as error:
             self._fail(group, error)
             return
-        if audited:
-            self._committed(audited)
         # Refusals wait for the commit as well: they may rest on what another member wrote.
         for (_, future), (result, refusal) in zip(group, answers, strict=True):
             _answer(future, result, refusal)
+        if audited:  # whoever waits goes on first; logs and metrics can come after
+            self._committed(audited)
 
     def _run_member(self, work: Callable[[SqliteTx], Any], tx: SqliteTx) -> _Answer:
         """Run one member in a savepoint: what it raises takes no other member along."""
