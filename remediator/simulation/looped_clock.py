@@ -20,10 +20,12 @@ T = TypeVar("T")
 _MICROSECONDS = 1_000_000
 # Half of the smallest step of a datetime: nearer timers are due at the same moment.
 _RESOLUTION_SECONDS = 0.5 / _MICROSECONDS
+# Of the loop, at one moment. What is due, and never done with, would turn for ever.
+_MOST_TURNS = 3_000_000
 
 
 class StuckError(RemediatorError):
-    """Something waits for what can never come: no timer is left, and nothing else can happen."""
+    """Something waits for what can never come: no timer is left, or too much happens at one moment."""
 
 
 class _LeapingSelector(selectors.DefaultSelector):
@@ -33,12 +35,18 @@ class _LeapingSelector(selectors.DefaultSelector):
         super().__init__()
         self._before_leap = before_leap
         self.passed_us = 0
+        self._turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready; if nothing is, let `timeout` seconds have passed."""
         ready = super().select(0)
+        self._turns += 1
+        if self._turns > _MOST_TURNS:
+            self._turns = 0  # for the loop's own tidying up
+            raise StuckError("time stands still: something is due, and due again, and is never done with")
         if ready or (timeout is not None and timeout < _RESOLUTION_SECONDS) or self._before_leap():
             return ready
+        self._turns = 0
         if timeout is None:
             raise StuckError("everything waits, and no timer is left that could end it")
         self.passed_us += round(timeout * _MICROSECONDS)

@@ -98,3 +98,25 @@ def test_waiting_for_nothing_is_an_error_and_not_for_ever() -> None:
 
     with pytest.raises(StuckError, match="no timer is left"):
         run_looped(main)
+
+
+def test_what_is_never_done_with_is_an_error_and_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(loop: LoopedEventLoop) -> None:
+        def again() -> None:
+            loop.call_soon(again)
+
+        again()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("remediator.simulation.looped_clock._MOST_TURNS", 1000)
+    with pytest.raises(StuckError, match="time stands still"):
+        run_looped(main)
+
+
+def test_as_many_turns_as_it_takes_when_time_passes_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(loop: LoopedEventLoop) -> None:
+        for _ in range(2000):
+            await asyncio.sleep(1)
+
+    monkeypatch.setattr("remediator.simulation.looped_clock._MOST_TURNS", 1000)
+    run_looped(main)

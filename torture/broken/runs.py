@@ -91,14 +91,9 @@ RUNS = (
         name="undoes nothing at the end of a run",
         promise="A temporary change goes back",
         file="remediator/engine/lease_watch.py",
-        changes=(
-            (
-                "        if run is None or not run.state.terminal or "
-                "not ended_with_run(tx.leases_of_run(run_id)):\n",
-                "        if run is not None:\n",
-            ),
-        ),
-        noticed_by="tests/engine/test_run_ended.py::test_it_is_undone_however_the_run_ends",
+        # It stays due, and is due again: a test must fail of that, and not hang.
+        changes=(("            self._revert(tx, run, RUN_ENDED)\n", "            pass\n"),),
+        noticed_by="tests/engine/test_run_ended.py::test_it_is_undone_when_the_run_has_succeeded_and_the_alert_goes_on",
     ),
     Broken(
         name="lets a stuck command run on",
