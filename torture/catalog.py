@@ -23,9 +23,9 @@ class Entry:
 
 
 TRIALS: Sequence[Entry] = (
-    Entry("simulation", simulation.run, share=8),
+    Entry("simulation", simulation.run, share=6),
     Entry("kills", crash.kills, share=2),
     Entry("soak", soak.run, share=4),
     Entry("real-kills", crash.real_kills, share=4),
-    Entry("broken", broken.run, share=3),
+    Entry("broken", broken.run, share=5),
 )

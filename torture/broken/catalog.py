@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torture.broken.clock import CLOCK
-from torture.broken.clock import CLOCK
 from torture.broken.guards import GUARDS
 from torture.broken.ingest import INGEST
 from torture.broken.keeping import KEEPING
@@ -15,4 +14,4 @@ from torture.broken.runs import RUNS
 from torture.broken.storage import STORAGE
 from torture.broken.version import Broken
 
-VERSIONS: Sequence[Broken] = (*INGEST, *RUNS, *GUARDS, *RECORD, *STORAGE, *CLOCK, *CLOCK, *KEEPING, *PEOPLE)
+VERSIONS: Sequence[Broken] = (*INGEST, *RUNS, *GUARDS, *RECORD, *STORAGE, *CLOCK, *KEEPING, *PEOPLE)
