@@ -32,8 +32,14 @@ def run(seed: int, budget: timedelta) -> Trial:
 
 def broken_by(seed: int, *, events: int = EVENTS, twice: bool = False) -> Iterator[str]:
     """Yield what a life breaks, with the command that lives it again."""
-    lived = live(seed, events)
+    again = f"python -m torture.life --seed {seed} --events {events}"
+    try:
+        lived = live(seed, events)
+        other = live(seed, events) if twice else lived
+    except Exception as error:  # noqa: BLE001  a life that falls over is told of with its seed, and others go on
+        yield f"it fell over: {error!r} ({again})"
+        return
     for violation in lived.violations:
-        yield f"{violation} (python -m torture.life --seed {seed} --events {events})"
-    if twice and live(seed, events).trace != lived.trace:
-        yield f"seed {seed} with {events} events gave two different traces"
+        yield f"{violation} ({again})"
+    if other.trace != lived.trace:
+        yield f"two lives from the same seed gave two traces ({again})"

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from torture import simulation
 from torture.__main__ import main
 from torture.catalog import TRIALS, Entry
+from torture.life.judging import Lived
 from torture.trial import Trial
 
 
@@ -64,3 +66,20 @@ def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_each_name_is_there_once() -> None:
     assert len({entry.name for entry in TRIALS}) == len(TRIALS)
+
+
+def test_a_life_that_falls_over_is_told_of_with_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fall_over(seed: int, events: int) -> Lived:
+        raise RuntimeError("what nobody expected")
+
+    monkeypatch.setattr(simulation, "live", fall_over)
+    (told,) = simulation.broken_by(7, events=3)
+    assert "what nobody expected" in told
+    assert "python -m torture.life --seed 7 --events 3" in told
+
+
+def test_two_traces_of_one_seed_are_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    traces = iter("ab")
+    monkeypatch.setattr(simulation, "live", lambda seed, events: Lived((), next(traces), (), ()))
+    (told,) = simulation.broken_by(7, events=3, twice=True)
+    assert "two traces" in told
