@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -130,6 +132,8 @@ async def test_over_months_the_database_stays_bounded_and_what_is_open_stays(tmp
     path = tmp_path / "db.sqlite"
     await world.fire("Lasting", "f9")
     await world.resolve("Lasting", "f9")
+    await world.fire(fingerprint="f8", thing="goes-on-firing")
+    ended = (await world.run(1)).id
     await world.parts.holds.add(scope=HoldScope.TARGET, value="thing/z", reason="x", duration=None, actor=OPS)
     seen: list[Counter[str]] = []
     sizes: list[int] = []
@@ -150,9 +154,10 @@ async def test_over_months_the_database_stays_bounded_and_what_is_open_stays(tmp
     assert sizes[-1] <= max(sizes[1], sizes[2]) * 1.1
     assert index_path(path).stat().st_size < 2_000_000
     open_ones = await world.store.read(lambda reads: reads.open_episodes())
-    assert {episode.alertname for episode in open_ones} == {"Always", "Unknown"}
+    assert {episode.alertname for episode in open_ones} == {"Always", "Broken", "Unknown"}
     (lease,) = [lease for lease in await world.leases() if lease.policy == "lasting"]
     assert (await world.store.read(lambda reads: reads.get(Run, lease.run_id))) is not None
+    assert (await world.store.read(lambda reads: reads.get(Run, ended))) is not None
     assert len(await world.store.read(lambda reads: reads.active_holds(world.clock.now()))) == 1
     assert await world.store.verify_audit() is None
     rows = all_rows(tmp_path)
@@ -434,3 +439,24 @@ async def test_what_is_kept_needs_no_other_row(lived: tuple[Path, datetime], tmp
     # What fires has had no run; all else is over, but for the newest of each.
     assert left["runs"] <= 6
     assert left["audit"] < 10
+
+
+@pytest.mark.parametrize("call", ["fsync", "link"])
+async def test_a_disk_that_does_not_take_the_archive_keeps_the_log(
+    lived: tuple[Path, datetime], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    folder, now = lived
+    one = tmp_path / "one"
+    shutil.copytree(folder, one)
+    before = counts(one / "db.sqlite")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, call, full)
+        with pytest.raises(ArchiveError, match="can't be written: No space left on device"):
+            await prune_copy(one, now)
+    assert (counts(one / "db.sqlite"), names(one / "archive")) == (before, [])
+    await prune_copy(one, now)
+    assert counts(one / "db.sqlite")["audit"] < before["audit"]
