@@ -2,7 +2,7 @@
 
 Shows what their tests do not notice.
 
-Run by `make bench`. Ends with 1 when a mutant survives.
+Run by `make bench ONLY=mutation`. Ends with 1 when a mutant survives.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_a_shipped_test_file_fits_the_schema(path: Path) -> None:
 
 
 def test_a_changed_guard_or_escalation_is_noticed(run: MutationRun) -> None:
-    """A sample, one of each guard and each entry; `make bench` judges all of them."""
+    """A sample, one of each guard and each entry; `make bench ONLY=mutation` judges all of them."""
     judged = [run.judge(mutant) for mutant in _sample(run)]
     survivors = [
         (one.mutant.policy, one.mutant.part, one.mutant.what) for one in judged if not one.noticed_by
