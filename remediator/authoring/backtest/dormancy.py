@@ -7,7 +7,7 @@ has changed: a lock, a start, an answer, a time that a guard waits for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,9 +18,11 @@ from remediator.authoring.backtest.keys import (
     LIVE,
     STARTS,
     Key,
+    ends_key,
     join_key,
-    policy_key,
+    live_key,
     resource_key,
+    starts_key,
     target_key,
 )
 from remediator.engine.capabilities import PreparedPolicy
@@ -53,10 +55,14 @@ _CHANGED_BY_ANSWERS = frozenset({"promql", "alert_active", "not_firing", "max_ta
 
 `healthy_floor` is none of them: what it counts also changes as samples grow old. It is looked at each time.
 """
-
-
-_COUNTING_ITS_OWN = frozenset({"cooldown", "rate_limit", "concurrency", "failure_breaker", "loop"})
-"""Guards that count what their own policy did."""
+_KEY_OF_ITS_OWN: Mapping[str, Callable[[str], Key]] = {
+    "cooldown": starts_key,
+    "rate_limit": starts_key,
+    "concurrency": live_key,
+    "failure_breaker": ends_key,
+    "loop": ends_key,
+}
+"""What guards count that count what their own policy did."""
 _UNDERSTOOD = _CHANGED_BY_EVENTS | _CHANGED_BY_ANSWERS | {"time_window"}
 
 
@@ -95,10 +101,10 @@ def outlook(
         if use.guard.name not in _UNDERSTOOD:
             return None
         turns += flips(use, verdict, now)
-    keys = dict.fromkeys(key for use in uses for key in _keys_of_guard(use, prepared, decision.target))
+    keys = dict.fromkeys(key for use in uses for key in keys_of_guard(use, prepared, decision.target))
     keys |= dict.fromkeys(alerts_key(query) for query in queries if isinstance(query, AlertsQuery))
     if not decisive:
-        keys |= {STARTS: None, LEASES: None}
+        keys |= {STARTS: None, LEASES: None} if _capped(decision) else {LEASES: None}
     if not waits_to_act:
         keys[join_key(prepared.policy.name, decision.target)] = None
     return Outlook(min(turns, default=None), tuple(keys))
@@ -128,9 +134,27 @@ def lasting(prepared: PreparedPolicy, admitted: Decision) -> dict[str, Verdict]:
 
 def keys_of(prepared: PreparedPolicy, target: str, queries: tuple[Query, ...]) -> tuple[Key, ...]:
     """Name everything that a decision depends on, but time and answers."""
-    keys = [key for use in prepared.uses for key in _keys_of_guard(use, prepared, target)]
+    keys = [key for use in prepared.uses for key in keys_of_guard(use, prepared, target)]
     keys += [alerts_key(query) for query in queries if isinstance(query, AlertsQuery)]
     return tuple(dict.fromkeys([*keys, STARTS, LEASES]))
+
+
+def first_outlook(
+    prepared: PreparedPolicy, decision: Decision, now: datetime, *told_until: datetime | None
+) -> Outlook | None:
+    """Say what could change what the first pass blocked; None where the second may say otherwise at once.
+
+    They say the same where what denies, and all before it, asks nothing, and the clock of no `hold`
+    begins with the second.
+    """
+    for use, verdict in zip(prepared.uses, decision.verdicts, strict=False):
+        if verdict.kind is VerdictKind.PENDING or use.guard.name == "loop":
+            return None
+        if verdict.kind is VerdictKind.DENY:
+            holds = any(one.guard.looks_every(one.params) is not None for one in prepared.uses)
+            known = verdict.until is None and not holds
+            return outlook(prepared, decision, (), now, *told_until) if known else None
+    return None
 
 
 def flips(use: GuardUse, verdict: Verdict, now: datetime) -> Sequence[datetime]:
@@ -143,6 +167,10 @@ def flips(use: GuardUse, verdict: Verdict, now: datetime) -> Sequence[datetime]:
     return named if change is None else (*named, change)
 
 
+def _capped(decision: Decision) -> bool:
+    return any(one.guard == "global_limits" and one.kind is VerdictKind.DENY for one in decision.verdicts)
+
+
 def _holding(prepared: PreparedPolicy, decision: Decision) -> bool:
     return bool(decision.held_since) and any(
         use.key in decision.held_since and use.guard.looks_every(use.params) is not None
@@ -150,7 +178,7 @@ def _holding(prepared: PreparedPolicy, decision: Decision) -> bool:
     )
 
 
-def _keys_of_guard(use: GuardUse, prepared: PreparedPolicy, target: str) -> Sequence[Key]:
+def keys_of_guard(use: GuardUse, prepared: PreparedPolicy, target: str) -> Sequence[Key]:
     """Name what one guard counts."""
     name = use.guard.name
     if name == "hold":
@@ -164,4 +192,5 @@ def _keys_of_guard(use: GuardUse, prepared: PreparedPolicy, target: str) -> Sequ
         return (LIVE, LEASES)
     if isinstance(use.params, ConcurrencyParams) and use.params.scope == "global":
         return (LIVE,)
-    return (policy_key(prepared.policy.name),) if name in _COUNTING_ITS_OWN else ()
+    own = _KEY_OF_ITS_OWN.get(name)
+    return (own(prepared.policy.name),) if own is not None else ()

@@ -19,6 +19,7 @@ class FiringAlerts:
         self._book = book
         self._asked: dict[AlertsQuery, dict[int, Labels]] = {}
         self._matchers: dict[AlertsQuery, tuple[tuple[Matcher, ...], ...]] = {}
+        self._answers: dict[AlertsQuery, Answer] = {}
         self._by_name: dict[str | None, list[AlertsQuery]] = {}
 
     def answer(self, query: AlertsQuery) -> Answer:
@@ -28,7 +29,11 @@ class FiringAlerts:
             fitting = self._ask(query)
         if not fitting:
             return _NOTHING
-        return Answer(samples=tuple(Sample(labels=labels, value=1.0) for labels in fitting.values()))
+        known = self._answers.get(query)
+        if known is None:
+            samples = tuple(Sample(labels=labels, value=1.0) for labels in fitting.values())
+            known = self._answers[query] = Answer(samples=samples)
+        return known
 
     def opened(self, episode: OpenEpisode) -> list[AlertsQuery]:
         """Take in an alert that fires; return the questions to which the answer is yes by now."""
@@ -39,6 +44,7 @@ class FiringAlerts:
                 if not fitting:
                     turned.append(query)
                 fitting[episode.id] = episode.labels
+                self._answers.pop(query, None)
         return turned
 
     def closed(self, episode: OpenEpisode) -> list[AlertsQuery]:
@@ -46,8 +52,10 @@ class FiringAlerts:
         turned = []
         for query in self._concerned(episode):
             fitting = self._asked[query]
-            if fitting.pop(episode.id, None) is not None and not fitting:
-                turned.append(query)
+            if fitting.pop(episode.id, None) is not None:
+                self._answers.pop(query, None)
+                if not fitting:
+                    turned.append(query)
         return turned
 
     def _ask(self, query: AlertsQuery) -> dict[int, Labels]:

@@ -6,6 +6,7 @@ Key = tuple[str, object]
 """Something that decisions depend on, and that changes."""
 
 RESOURCE = "resource"
+TARGET = "target"
 
 LIVE: Key = ("live", None)
 """Which runs are under way."""
@@ -17,9 +18,19 @@ HOLDS: Key = ("holds", None)
 LEASES: Key = ("leases", None)
 
 
-def policy_key(policy: str) -> Key:
-    """Name what a policy has started, finished and has under way."""
-    return ("policy", policy)
+def starts_key(policy: str) -> Key:
+    """Name what a policy has started."""
+    return ("starts of", policy)
+
+
+def live_key(policy: str) -> Key:
+    """Name what a policy has under way."""
+    return ("live of", policy)
+
+
+def ends_key(policy: str) -> Key:
+    """Name how a policy's runs ended, and when its alerts came back."""
+    return ("ends of", policy)
 
 
 def join_key(policy: str, target: str) -> Key:
@@ -33,5 +44,5 @@ def resource_key(resource: str) -> Key:
 
 
 def target_key(target: str) -> Key:
-    """Name those who wait for a target."""
-    return ("target", target)
+    """Name who of those who wait for a target goes first."""
+    return (TARGET, target)

@@ -14,18 +14,22 @@ from remediator.authoring.backtest.keys import (
     LIVE,
     RESOURCE,
     STARTS,
+    TARGET,
     Key,
+    ends_key,
     join_key,
-    policy_key,
+    live_key,
     resource_key,
+    starts_key,
     target_key,
 )
 from remediator.authoring.backtest.locks import Locks
 from remediator.authoring.backtest.past import Past
+from remediator.authoring.backtest.queues import Queues
 from remediator.authoring.backtest.subjects import BacktestAdmission, BacktestRun
 from remediator.engine.capabilities import PreparedPolicy
 from remediator.engine.decide import lock_keys
-from remediator.runs.history import Finish, History, Leased, LiveRun, Start, Waiting
+from remediator.runs.history import Finish, History, Leased, LiveRun, Start
 from remediator.runs.records import Hold, Lease
 from remediator.runs.states import RunState
 from remediator.settings import Limits
@@ -56,7 +60,7 @@ class Ledger:
         self._leases: dict[tuple[str, str], Lease] = {}
         self._lessees: dict[int, Leased] = {}
         self._holds: tuple[Hold, ...] = ()
-        self._waiting: dict[str, dict[int, Waiting]] = {}
+        self._queues = Queues()
         self._versions: dict[Key, int] = defaultdict(int)
         self._changed: list[Key] = []
         self._changes = 0
@@ -76,7 +80,6 @@ class Ledger:
 
     def _gather(self, now: datetime, prepared: PreparedPolicy, target: str, *, shadow: bool) -> History:
         name, since = prepared.policy.name, now - prepared.window
-        waiting = self._waiting.get(target)
         leases = self._leases
         return History(
             starts=(self._shadow if shadow else self._starts).seen_by(prepared, now),
@@ -87,20 +90,18 @@ class Ledger:
             leases=tuple(leases.values()) if leases else (),
             holds=self._holds,
             leased=self._leased() if leases else (),
-            waiting=tuple(waiting.values()) if waiting else (),
+            waiting=self._queues.of(target),
             openings=_since(self._openings.get((name, target)), since),
             ends=_since(self._ends.get((name, target)), since),
         )
 
     def state(self, key: Key, now: datetime, *, shadow: bool) -> object:
-        """Return the state of what `key` names: how it is, of locks and caps, else how often it changed."""
+        """Return the state of what `key` names: how it is, where that is told, else how often it changed."""
         if key[0] == RESOURCE:
             return self._locks.is_taken(str(key[1]))
+        if key[0] == TARGET:
+            return self._queues.first(str(key[1]))
         return self.capped(now, shadow=shadow) if key is CAPS else self._versions.get(key, 0)
-
-    def version(self, key: Key) -> int:
-        """Return how often something changed."""
-        return self._versions.get(key, 0)
 
     def capped(self, now: datetime, *, shadow: bool) -> tuple[bool, bool]:
         """Tell whether as many runs are under way, and as many started in a minute, as may."""
@@ -129,8 +130,7 @@ class Ledger:
 
     def policy_of_waiting(self, target: str, admission_id: int) -> str:
         """Return whose admission it is that waits for a target."""
-        waiting = self._waiting.get(target, {}).get(admission_id)
-        return waiting.policy if waiting is not None else "?"
+        return self._queues.policy_of(target, admission_id)
 
     def changed(self) -> list[Key]:
         """Return what changed since this was asked last."""
@@ -143,6 +143,7 @@ class Ledger:
         """Note that a run starts, with the locks it takes."""
         self._starts.add(Start(now, run.policy, run.target, run.id))
         self._minute.append(now)
+        self.touch(starts_key(run.policy))
         self.take(run.id, run.policy, run.target, RunState.RUNNING, resources, now)
         if self._within_a_minute(now, shadow=False) >= self._limits.runs_per_minute:
             self.touch(CAPS)
@@ -163,7 +164,7 @@ class Ledger:
         for resource in locked:
             self.touch(resource_key(resource))
         self._live_changed(len(self._locks) - 1)
-        self.touch(policy_key(policy))
+        self.touch(live_key(policy))
 
     def give_back(self, number: int) -> bool:
         """Note that a run is no longer under way; tell whether that freed anything."""
@@ -172,7 +173,7 @@ class Ledger:
             self.touch(resource_key(resource))
         if live is not None:
             self._live_changed(len(self._locks) + 1)
-            self.touch(policy_key(live.policy))
+            self.touch(live_key(live.policy))
         return bool(freed)
 
     def finish(self, run: BacktestRun, now: datetime) -> None:
@@ -180,49 +181,38 @@ class Ledger:
         self._finishes.add(Finish(now, run.policy, run.target, run.id, run.state))
         if run.started_at is not None:
             self.ended(run, now)
-        self.touch(policy_key(run.policy))
+        self.touch(ends_key(run.policy))
 
     def opened(self, admission: BacktestAdmission, now: datetime) -> None:
         """Note that an alert of a policy began to fire on a target, where somebody counts that."""
         if admission.policy in self._looping:
             self._openings.setdefault((admission.policy, admission.target), deque()).append(now)
-            self.touch(policy_key(admission.policy))
+            self.touch(ends_key(admission.policy))
 
     def ended(self, run: BacktestRun, now: datetime) -> None:
         """Note that a run or a revert ended on its target, where somebody counts that."""
         if run.policy in self._looping:
             self._ends.setdefault((run.policy, run.target), deque()).append(now)
+            self.touch(ends_key(run.policy))
 
     def relapse(self, run: BacktestRun) -> None:
         """Note that the alert of a run that succeeded came back."""
         self._finishes.change(
             run.policy, lambda one: replace(one, relapsed=True) if one.run_id == run.id else one
         )
-        self.touch(policy_key(run.policy))
+        self.touch(ends_key(run.policy))
 
     def shadow_start(self, policy: str, target: str, now: datetime) -> None:
         """Note that a run would have started."""
         self._shadow.add(Start(now, policy, target, 0))
         self._shadow_minute.append(now)
-        self.touch(policy_key(policy))
+        self.touch(starts_key(policy))
         self.touch(CAPS)
         self.touch(STARTS)
 
     def wait(self, admission: BacktestAdmission, *, waits: bool) -> None:
         """Note that an admission waits for its target, or no longer does."""
-        queue = self._waiting.get(admission.target)
-        if waits:
-            waiting = Waiting(
-                admission.id, admission.policy, admission.target, admission.priority, admission.created_at
-            )
-            if queue is None:
-                queue = self._waiting[admission.target] = {}
-            if admission.id not in queue:
-                queue[admission.id] = waiting
-                self.touch(target_key(admission.target))
-        elif queue is not None and queue.pop(admission.id, None) is not None:
-            if not queue:
-                del self._waiting[admission.target]
+        if self._queues.put(admission, waits=waits):
             self.touch(target_key(admission.target))
 
     def lease(self, run: BacktestRun, lease: Lease) -> None:
@@ -231,14 +221,12 @@ class Ledger:
         self._leases[lease.resource, lease.attribute] = lease
         self.touch(LEASES)
         self.touch(join_key(run.policy, run.target))
-        self.touch(policy_key(lease.policy))
 
     def end_leases(self, run: BacktestRun) -> None:
         """Note that what a run changed is undone."""
         self._lessees.pop(run.id, None)
         self._leases = {pair: lease for pair, lease in self._leases.items() if lease.run_id != run.id}
         self.touch(LEASES)
-        self.touch(policy_key(run.policy))
         self.touch(join_key(run.policy, run.target))
 
     def hold(self, holds: tuple[Hold, ...]) -> None:

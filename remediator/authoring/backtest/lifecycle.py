@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from remediator.authoring.backtest.assumptions import revert_takes, run_takes
+from remediator.authoring.backtest.assumptions import run_takes
 from remediator.authoring.backtest.episodes import Identity, OpenEpisode
 from remediator.authoring.backtest.ledger import Ledger
 from remediator.authoring.backtest.looking import Deciding, Looked, Looks
 from remediator.authoring.backtest.recorded import RecordedApproval
+from remediator.authoring.backtest.reverts import Reverts
 from remediator.authoring.backtest.subjects import BacktestAdmission, BacktestRun, Request
 from remediator.authoring.backtest.tally import Tally
 from remediator.authoring.backtest.timers import Timers
-from remediator.engine.decide import asks_of, attributes_of, lock_keys
-from remediator.engine.planning import PlanRefusedError, build_plan
+from remediator.authoring.backtest.unknown_facts import first_possible, shown_option
+from remediator.engine.decide import lock_keys
 from remediator.guards.base import LookPhase
-from remediator.policy.expressions import RenderError
-from remediator.policy.model import Option, RevertOn
-from remediator.runs.plan import Plan
+from remediator.policy.model import RevertOn
 from remediator.runs.reasons import Outcome, Reason
-from remediator.runs.records import Lease
-from remediator.runs.states import LeaseState, RunState
+from remediator.runs.states import RunState
 from remediator.runs.verdicts import Ask, Decision
 
-_LOOK_AGAIN = timedelta(seconds=15)
-"""How soon a revert that found its target locked looks again."""
 _COUNTED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.INEFFECTIVE})
 _WITHOUT_A_PLAN = timedelta(minutes=1)
 
@@ -90,6 +85,7 @@ class Lifecycle:
         self._looks = looks
         self._timers = timers
         self._tally = tally
+        self._reverts = Reverts(deciding, ledger, looks, timers, tally, world.wake)
         self._serving: dict[int, list[BacktestRun]] = {}
         self._served: dict[Identity, list[BacktestRun]] = {}
         self._forget: deque[tuple[datetime, Identity, list[BacktestRun]]] = deque()
@@ -100,9 +96,9 @@ class Lifecycle:
         """Set a run going: ask first, hand it to people, or start it."""
         plan, asks, option = decision.plan, decision.asks, decision.option
         if not admission.facts_known:
-            option = self.option(admission, decision)
+            option = shown_option(admission, decision)
             if plan is None:
-                plan, asks = self._first_possible(admission, decision)
+                plan, asks = first_possible(admission, decision, self._deciding.capabilities)
         run = BacktestRun(self._world.number(), admission, plan, option)
         recorded = admission.episode.recorded
         if recorded is not None:
@@ -143,18 +139,12 @@ class Lifecycle:
         else:
             self._go(run, decision, now)
 
-    def option(self, admission: BacktestAdmission, decision: Decision) -> str | None:
-        """Return the option that was decided for; `?` where an unknown fact may have made it another."""
-        if decision.outcome not in (Outcome.RUN, Outcome.AWAITING_APPROVAL, Outcome.SHADOW):
-            return decision.option
-        return decision.option if not self._unknown_before(admission, decision.option) else "?"
-
     def _go(self, run: BacktestRun, decision: Decision, now: datetime) -> None:
         self._world.unblocked(run)
         self._tally.contended(run.admission, None, now)
         asks = decision.asks
         if not run.admission.facts_known and decision.plan is None:
-            asks = self._first_possible(run.admission, decision)[1]
+            asks = first_possible(run.admission, decision, self._deciding.capabilities)[1]
         ask = run.next_ask(asks)
         if ask is not None:
             self._record(run, decision.outcome, None, now)
@@ -163,7 +153,7 @@ class Lifecycle:
         self._record(run, Outcome.RUN, None, now)
         run.state, run.started_at = RunState.RUNNING, now
         self._ledger.start(run, lock_keys(run.prepared.resources, run.target), now)
-        self._lease(run, now)
+        self._reverts.opened(run, now)
         self._tally.started(run, now)
         took = self._takes(run)
         if took is not None:
@@ -233,8 +223,8 @@ class Lifecycle:
                 continue
             if run.state.waiting:
                 self._end(run, RunState.CANCELLED, Reason.RESOLVED, now)
-            elif run.leased and run.state.terminal and self._reverts_on(run, RevertOn.RESOLVED):
-                self._undo_when_ready(run, now)
+            elif run.leased and run.state.terminal and self._reverts.reverts_on(run, RevertOn.RESOLVED):
+                self._reverts.undo_when_ready(run, now)
 
     def note_relapse(self, episode: OpenEpisode, now: datetime) -> None:
         """Note which runs of the identity's last episode did not help for long."""
@@ -256,7 +246,7 @@ class Lifecycle:
         self._looks.over(run)
         freed = self._ledger.give_back(run.id)
         if run.leased:
-            self._watch_lease(run, now)
+            self._reverts.watch(run, now)
         self._follow_up(run, now)
         if freed:
             self._world.wake(now)
@@ -271,67 +261,6 @@ class Lifecycle:
             self._world.reopen(admission, now)
         elif again is not None and run.state in _COUNTED and admission.runs <= again.max:
             self._world.reopen(admission, now + again.after)
-
-    # --- what it changed for a while -----------------------------------------------------
-
-    def _lease(self, run: BacktestRun, now: datetime) -> None:
-        if run.plan is None or run.plan.revert is None:
-            return
-        pairs = attributes_of(run.plan, self._deciding.capabilities)
-        if run.plan.revert_steps and not pairs:
-            pairs = ((f"target:{run.target}", f"option:{run.option}"),)
-        for pair in pairs:
-            standing = self._ledger.lease_on(pair)
-            if standing is None:
-                self._ledger.lease(run, _lease_of(run, run.plan, pair, now))
-                run.leased = True
-
-    def _watch_lease(self, run: BacktestRun, now: datetime) -> None:
-        if run.plan is None or run.plan.revert is None or run.started_at is None:
-            return
-        if run.recorded is not None and run.recorded.reverted_at is not None:
-            self._timers.call(max(now, run.recorded.reverted_at), lambda at: self._undone(run, at))
-        elif run.all_closed and self._reverts_on(run, RevertOn.RESOLVED):
-            self._undo_when_ready(run, now)
-        elif self._reverts_on(run, RevertOn.EXPIRY):
-            expires_at = run.started_at + run.plan.revert.after
-            self._timers.call(max(now, expires_at), lambda at: self._undo(run, at))
-
-    def _undo_when_ready(self, run: BacktestRun, now: datetime) -> None:
-        if run.plan is None or run.plan.revert is None:
-            return
-        if run.recorded is not None and run.recorded.reverted_at is not None:
-            return  # it went back when it really did
-        revert = run.plan.revert
-        stable = revert.stable_for if revert.when is not None else timedelta(0)
-        self._timers.call(now + stable, lambda at: self._undo(run, at))
-
-    def _undo(self, run: BacktestRun, now: datetime) -> None:
-        if not run.leased or run.plan is None or run.state is RunState.REVERTING:
-            return
-        locks = lock_keys(run.prepared.resources, run.target)
-        if not self._ledger.free(locks):
-            self._timers.call(now + _LOOK_AGAIN, lambda at: self._undo(run, at))
-            return
-        run.state = RunState.REVERTING
-        self._ledger.take(run.id, run.policy, run.target, RunState.REVERTING, locks, now)
-        took = revert_takes(run.plan, self._deciding.capabilities, self._deciding.assumed)
-        self._timers.call(now + took, lambda at: self._undone(run, at))
-
-    def _undone(self, run: BacktestRun, now: datetime) -> None:
-        if not run.leased:
-            return
-        run.leased = False
-        run.state = RunState.REVERTED
-        self._looks.unleased(run)
-        self._ledger.end_leases(run)
-        self._ledger.ended(run, now)
-        self._ledger.give_back(run.id)
-        self._tally.reverted(run)
-        self._world.wake(now)
-
-    def _reverts_on(self, run: BacktestRun, trigger: RevertOn) -> bool:
-        return run.plan is not None and run.plan.revert is not None and trigger in run.plan.revert.on
 
     # --- within --------------------------------------------------------------------------
 
@@ -350,58 +279,8 @@ class Lifecycle:
     def _record(self, run: BacktestRun, outcome: Outcome, reason: Reason | None, now: datetime) -> None:
         self._world.record(run.admission, LookPhase.ACTING, now, outcome, reason, run.option)
 
-    def _unknown_before(self, admission: BacktestAdmission, chosen: str | None) -> bool:
-        for option in self._possible(admission):
-            if option.name == chosen:
-                return False
-            if option.when is not None and self._is_unknown(admission, option):
-                return True
-        return False
-
-    def _possible(self, admission: BacktestAdmission) -> Sequence[Option]:
-        return admission.prepared.options
-
-    def _is_unknown(self, admission: BacktestAdmission, option: Option) -> bool:
-        expression = admission.prepared.policy.expressions[option.when or ""]
-        return bool(expression.evaluate(admission.scope).unknown)
-
-    def _first_possible(
-        self, admission: BacktestAdmission, decision: Decision
-    ) -> tuple[Plan | None, tuple[Ask, ...]]:
-        """Return the first option that an unknown fact may have let through, and what it asks for."""
-        for option in self._possible(admission):
-            if option.when is None or not self._is_unknown(admission, option):
-                continue
-            asks = asks_of(decision.verdicts, option)
-            try:
-                return build_plan(
-                    admission.prepared, option, admission.scope, self._deciding.capabilities
-                ), asks
-            except (RenderError, PlanRefusedError):
-                return None, asks
-        return None, ()
-
     def _forget_before(self, now: datetime) -> None:
         while self._forget and now - self._forget[0][0] > timedelta(days=1):
             _, identity, runs = self._forget.popleft()
             if self._served.get(identity) is runs:
                 del self._served[identity]
-
-
-def _lease_of(run: BacktestRun, plan: Plan, pair: tuple[str, str], now: datetime) -> Lease:
-    after = plan.revert.after if plan.revert else timedelta(0)
-    return Lease(
-        resource=pair[0],
-        attribute=pair[1],
-        policy=run.policy,
-        run_id=run.id,
-        option=run.option or "",
-        position=0,
-        action=plan.steps[0].action,
-        params=None,
-        original=None,
-        applied=None,
-        state=LeaseState.OPEN,
-        opened_at=now,
-        expires_at=now + after,
-    )

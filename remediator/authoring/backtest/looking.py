@@ -9,7 +9,14 @@ from typing import Any
 
 from remediator.authoring.backtest.answering import Answering
 from remediator.authoring.backtest.assumptions import Assumptions
-from remediator.authoring.backtest.dormancy import Outlook, keys_of, lasting, may_be_outlooked, outlook
+from remediator.authoring.backtest.dormancy import (
+    Outlook,
+    first_outlook,
+    keys_of,
+    lasting,
+    may_be_outlooked,
+    outlook,
+)
 from remediator.authoring.backtest.keys import Key, join_key
 from remediator.authoring.backtest.ledger import Ledger
 from remediator.authoring.backtest.remembered import Verdicts
@@ -63,11 +70,11 @@ class Looks:
         self._leased: dict[tuple[str, str], BacktestRun] = {}
         self._verdicts = Verdicts(ledger)
 
-    def admission(self, admission: BacktestAdmission, now: datetime) -> Decision:
+    def admission(self, admission: BacktestAdmission, now: datetime) -> Looked:
         """Decide the first pass: nothing live is asked."""
         target = self._target(admission)
         history = self._history(admission.prepared, target, now)
-        suppressed = self._suppressed(admission, now)[0]
+        suppressed, told_until = self._suppressed(admission, now)
         question = Question(
             prepared=admission.prepared,
             capabilities=self._deciding.capabilities,
@@ -84,7 +91,10 @@ class Looks:
         decision = self._decide(question)
         if decision.outcome is Outcome.PLANNED and not self._naive:
             admission.known = Known(history, lasting(admission.prepared, decision))
-        return decision
+        if self._naive:
+            return Looked(decision)
+        ahead = first_outlook(admission.prepared, decision, now, told_until)
+        return self._looked(admission, decision, ahead, now)
 
     def entry(self, admission: BacktestAdmission, now: datetime) -> Looked:
         """Decide the second pass, with answers and facts.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from remediator.authoring.backtest.dormancy import flips
-from remediator.authoring.backtest.keys import HOLDS, policy_key
+from remediator.authoring.backtest.dormancy import flips, keys_of_guard
+from remediator.authoring.backtest.keys import Key
 from remediator.authoring.backtest.ledger import Ledger
 from remediator.engine.capabilities import PreparedPolicy
 from remediator.guards.concurrency import ConcurrencyParams
@@ -38,7 +38,7 @@ class Verdicts:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._kept: dict[str, _Kept] = {}
-        self._uses: dict[str, frozenset[str]] = {}
+        self._alike: dict[str, tuple[frozenset[str], tuple[Key, ...]]] = {}
 
     def known(
         self, prepared: PreparedPolicy, now: datetime, *, suppressed: bool | None, shadow: bool
@@ -63,7 +63,7 @@ class Verdicts:
         shadow: bool,
     ) -> None:
         """Keep what a policy's guards just said."""
-        alike = self._alike(prepared)
+        alike, _ = self._alike_of(prepared)
         kept: dict[str, Verdict] = {}
         turns: list[datetime] = []
         for use, verdict in zip(prepared.uses, verdicts, strict=False):
@@ -73,11 +73,14 @@ class Verdicts:
         state = self._state(prepared, now, suppressed=suppressed, shadow=shadow)
         self._kept[prepared.policy.name] = _Kept(state, min(turns, default=None), kept)
 
-    def _alike(self, prepared: PreparedPolicy) -> frozenset[str]:
-        known = self._uses.get(prepared.policy.name)
+    def _alike_of(self, prepared: PreparedPolicy) -> tuple[frozenset[str], tuple[Key, ...]]:
+        """Return which of a policy's uses say the same of every target, and what they look at."""
+        known = self._alike.get(prepared.policy.name)
         if known is None:
-            known = frozenset(use.key for use in prepared.uses if _is_alike(use))
-            self._uses[prepared.policy.name] = known
+            alike = [use for use in prepared.uses if _is_alike(use)]
+            keys = dict.fromkeys(key for use in alike for key in keys_of_guard(use, prepared, ""))
+            known = (frozenset(use.key for use in alike), tuple(keys))
+            self._alike[prepared.policy.name] = known
         return known
 
     def _lasts(self, use: GuardUse, verdict: Verdict) -> bool:
@@ -89,13 +92,9 @@ class Verdicts:
     def _state(
         self, prepared: PreparedPolicy, now: datetime, *, suppressed: bool | None, shadow: bool
     ) -> tuple[object, ...]:
-        ledger = self._ledger
-        return (
-            ledger.version(policy_key(prepared.policy.name)),
-            ledger.version(HOLDS),
-            ledger.capped(now, shadow=shadow),
-            suppressed,
-        )
+        state = self._ledger.state
+        _, keys = self._alike_of(prepared)
+        return (suppressed, *[state(key, now, shadow=shadow) for key in keys])
 
 
 def _is_alike(use: GuardUse) -> bool:
