@@ -12,17 +12,8 @@ import pytest
 from tests.e2e.receiver import Receiver, firing
 from tests.faults.struck_life import StruckLife
 
-# Around answers and effects, of which the later ones are the second option's, and among the commits.
-_PLACES = [
-    "answer.before:1",
-    "answer.after:1",
-    "attempt.before:1",
-    "attempt.after:1",
-    "attempt.after:4",
-    "commit.before:9",
-    "commit.after:14",
-    "answer.before:2",
-]
+# Around an answer, after an effect of the second option, among the commits.
+_PLACES = ["answer.before:1", "answer.after:1", "attempt.after:4", "commit.after:14"]
 # Each time it is made, the step appends a line.
 _APPEND = "import sys; open(sys.argv[1], 'a').write('done\\n')"
 _REPEATABLE = """

@@ -36,7 +36,7 @@ async def test_what_nobody_can_know_is_handed_to_people_and_not_done_again(name:
 
 
 async def test_a_kill_while_a_step_is_under_way_is_among_them(folder: Path) -> None:
-    whole, lives = await each(SCENARIOS["second option, then back"], folder, knows=False)
+    whole, lives = await each(SCENARIOS["undone by a person"], folder, knows=False)
     assert {"attempt.after", "undo.after"} <= kinds(lives)
     handed_over = [life for life in lives if life.end.handed_over]
     assert {life.end.acts["test.act", 1] for life in handed_over} == {0, 1}, (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 import sqlite3
@@ -77,26 +78,22 @@ def _fill(path: Path) -> None:
             file.write(b"x" * 4096)
 
 
-def test_a_read_only_database_is_told_with_what_to_do(receiver: Receiver) -> None:
+@pytest.mark.parametrize(
+    ("place", "advice"),
+    [
+        ("data/remediator.db", "let remediator write to it"),
+        ("data", "keep the database in a folder that remediator may write to"),
+    ],
+)
+def test_a_read_only_place_is_told_with_what_to_do(receiver: Receiver, place: str, advice: str) -> None:
     require_own_mounts()
-    _configured(receiver).start()
-    receiver.stop()
-    place = receiver.database
-    receiver.program = serving_within(f"mount --bind '{place}' '{place}'; mount -o remount,ro,bind '{place}'")
+    _configured(receiver)
+    asyncio.run(_database(receiver.database, 1))
+    there = receiver.folder / place
+    receiver.program = serving_within(f"mount --bind '{there}' '{there}'; mount -o remount,ro,bind '{there}'")
     receiver.start(ready=False)
     assert receiver.await_death() == 2
-    assert "let remediator write to it" in receiver.log().splitlines()[-1]
-
-
-def test_a_read_only_folder_is_told_with_what_to_do(receiver: Receiver) -> None:
-    require_own_mounts()
-    _configured(receiver).start()
-    receiver.stop()
-    place = receiver.database.parent
-    receiver.program = serving_within(f"mount --bind '{place}' '{place}'; mount -o remount,ro,bind '{place}'")
-    receiver.start(ready=False)
-    assert receiver.await_death() == 2
-    assert "keep the database in a folder that remediator may write to" in receiver.log().splitlines()[-1]
+    assert advice in receiver.log().splitlines()[-1]
 
 
 async def _database(path: Path, rows: int) -> None:
