@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from remediator.runs.history import Finish, History, Leased, LiveRun, Start, Waiting
@@ -76,19 +77,32 @@ _FINISHES = _within(
 
 def _starts(connection: sqlite3.Connection, reach: _Reach) -> tuple[Start, ...]:
     rows = connection.execute(_STARTS, reach._asdict())
-    return tuple(Start(datetime.fromisoformat(at), policy, target, run) for at, policy, target, run in rows)
+    return tuple(_start(*row) for row in rows)
 
 
 def _shadow_starts(connection: sqlite3.Connection, reach: _Reach) -> tuple[Start, ...]:
     rows = connection.execute(_SHADOW_STARTS, reach._asdict())
-    return tuple(Start(datetime.fromisoformat(at), policy, target, 0) for at, policy, target, _ in rows)
+    return tuple(_start(at, policy, target, 0) for at, policy, target, _ in rows)
 
 
 def _finishes(connection: sqlite3.Connection, reach: _Reach) -> tuple[Finish, ...]:
     rows = connection.execute(_FINISHES, reach._asdict())
-    return tuple(
-        Finish(datetime.fromisoformat(at), policy, target, run, RunState(state), relapsed is not None)
-        for at, policy, target, state, relapsed, run in rows
+    return tuple(_finish(*row) for row in rows)
+
+
+# In a storm each decision reads the same starts and finishes: what was read once is not made again.
+_REMEMBERED = 8192
+
+
+@lru_cache(_REMEMBERED)
+def _start(at: str, policy: str, target: str, run_id: int) -> Start:
+    return Start(datetime.fromisoformat(at), policy, target, run_id)
+
+
+@lru_cache(_REMEMBERED)
+def _finish(at: str, policy: str, target: str, state: str, relapsed_at: str | None, run_id: int) -> Finish:
+    return Finish(
+        datetime.fromisoformat(at), policy, target, run_id, RunState(state), relapsed_at is not None
     )
 
 

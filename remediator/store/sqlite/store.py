@@ -233,6 +233,8 @@ def set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # What a savepoint keeps for its undoing, for a while; with a file it would be made and removed each time.
+    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
