@@ -38,7 +38,7 @@ from remediator.secret_refs import Redactor
 from remediator.session_key import session_key
 from remediator.settings import Settings
 from remediator.shipped import policy_folder
-from remediator.store.base import Filter, Order
+from remediator.store.sqlite.checkpoints import origin_of
 from remediator.store.sqlite.store import SqliteStore
 from remediator.telemetry.logs import LogAudit
 from remediator.telemetry.metrics import Metrics
@@ -175,8 +175,7 @@ async def _trace(settings: Settings, store: SqliteStore, stack: AsyncExitStack) 
             f"telemetry.traces needs the module {error.name}: pip install 'remediator[tracing]', "
             "or leave the section out"
         ) from None
-    first = await store.read(lambda reads: reads.audit_rows(Filter(order=Order.OLDEST, limit=1)))
-    origin = first[0].hash if first else None
+    origin = await store.read(lambda reads: origin_of(reads.connection))
     tracing = TraceAudit(traces, version=version("remediator"), origin=origin)
     store.on_commit(tracing.on_commit)
     stack.push_async_callback(tracing.close)

@@ -22,6 +22,7 @@ from remediator.settings_retention import Retention
 from remediator.store.archives import ArchiveError, joined, look_at, read_archive
 from remediator.store.base import Filter
 from remediator.store.sqlite.audit_index import index_path
+from remediator.store.sqlite.checkpoints import origin_of
 from remediator.store.sqlite.pages import all_audit_rows
 from remediator.store.sqlite.rows import TABLES
 from remediator.store.sqlite.store import SqliteStore, open_reader, open_store, verify_database
@@ -460,3 +461,22 @@ async def test_a_disk_that_does_not_take_the_archive_keeps_the_log(
     assert (counts(one / "db.sqlite"), names(one / "archive")) == (before, [])
     await prune_copy(one, now)
     assert counts(one / "db.sqlite")["audit"] < before["audit"]
+
+
+async def test_a_log_is_told_from_others_when_its_first_rows_have_left(
+    lived: tuple[Path, datetime], tmp_path: Path
+) -> None:
+    folder, now = lived
+    one = tmp_path / "one"
+    shutil.copytree(folder, one)
+    origins = []
+    for days in (0, 10, 20):
+        await prune_copy(one, now + days * DAY)
+        with another(one / "db.sqlite") as connection:
+            origins.append(origin_of(connection))
+    assert origins[0] == origins[1] == origins[2] is not None
+    store = await open_store(tmp_path / "new.db")
+    assert await store.read(lambda reads: origin_of(reads.connection)) is None
+    row = await store.write(noting("first"))
+    assert await store.read(lambda reads: origin_of(reads.connection)) == row.hash
+    await store.close()

@@ -25,6 +25,19 @@ def checkpoint_of(connection: sqlite3.Connection) -> Checkpoint:
     return Checkpoint(*row) if row else Checkpoint(0, GENESIS_HASH, "")
 
 
+def origin_of(connection: sqlite3.Connection) -> str | None:
+    """Return a hash that tells this log from others, before and after rows leave it; None of an empty one.
+
+    It changes once, when the first segment is archived.
+    """
+    oldest = "SELECT hash FROM {} ORDER BY sequence LIMIT 1"
+    row = (
+        connection.execute(oldest.format("audit_checkpoints")).fetchone()
+        or connection.execute(oldest.format("audit")).fetchone()
+    )
+    return str(row[0]) if row else None
+
+
 def head_of(connection: sqlite3.Connection) -> tuple[int, str]:
     """Return sequence and hash of the newest row, also of a log that was archived up to its end."""
     head = connection.execute("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1").fetchone()
