@@ -95,7 +95,8 @@ async def _round(
 
 
 def _inserts(folder: Path, long: Served, empty: Served) -> Result:
-    fulls, empties = [], []
+    fulls: list[float] = []
+    empties: list[float] = []
     for at in range(_ROUNDS):
         for served, rates in ((long, fulls), (empty, empties)):
             load = post_for(served, folder, "Decided", connections=_CONNECTIONS, new=at)

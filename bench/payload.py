@@ -30,7 +30,8 @@ def measure() -> list[Result]:
         with bare(folder / "bare") as limit, remediator(folder / "ours", {"decided": POLICY}) as ours:
             results = []
             for new, row in _KINDS.items():
-                limits, rates = [], []
+                limits: list[float] = []
+                rates: list[float] = []
                 for at in range(_ROUNDS):
                     for served, found in ((limit, limits), (ours, rates)):
                         number = at if new else None

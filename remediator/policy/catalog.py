@@ -100,7 +100,8 @@ def marked_values(model: type[BaseModel], data: Any, mark: type[M]) -> Iterator[
     """
     if not isinstance(data, Mapping):
         return
-    for keys, annotation in _fields_with(model, mark):
+    kind: type = mark  # a type variable is not known to be hashable
+    for keys, annotation in _fields_with(model, kind):
         for key in keys & data.keys():
             yield from _marked(annotation, data[key], mark, (key,))
 

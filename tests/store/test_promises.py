@@ -89,7 +89,7 @@ async def test_a_full_disk_is_unavailable_and_breaks_nothing(store: SqliteStore)
     await store.write(fill)
     with pytest.raises(StoreUnavailableError, match="full"):
         await store.write(lambda tx: [tx.audit(entry("x" * 4000)) for _ in range(50)])
-    await store.write(lambda tx: tx._connection.execute("PRAGMA max_page_count = 1000000") and None)  # type: ignore[attr-defined]
+    await store.write(lambda tx: tx._connection.execute("PRAGMA max_page_count = 1000000") and None)
     await store.write(lambda tx: tx.audit(entry()))
     assert await store.verify_audit() is None
 
