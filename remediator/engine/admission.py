@@ -136,6 +136,7 @@ def question_for(
         history=reads.history(
             now=now,
             since=now - prepared.window,
+            elsewhere_since=now - prepared.elsewhere_window,
             others_since=now - prepared.others_window,
             policy=prepared.policy.name,
             shadow=shadow,

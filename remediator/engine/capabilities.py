@@ -16,7 +16,7 @@ from remediator.extensions import NO_EXTENSIONS, Extensions
 from remediator.guards.base import Guard
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
 from remediator.guards.doubts import doubts
-from remediator.guards.evaluate import GuardUse, history_window, others_window
+from remediator.guards.evaluate import GuardUse, elsewhere_window, history_window, others_window
 from remediator.policy.calendar import Calendar
 from remediator.policy.catalog import Catalog, marked_values
 from remediator.policy.doubts import Doubt
@@ -103,6 +103,8 @@ class PreparedPolicy:
     """Every inventory entry that its options can change, as lock keys, sorted."""
     window: timedelta
     """How far back its guards look."""
+    elsewhere_window: timedelta
+    """How far back they look at the policy's runs on other targets; no longer than `window`."""
     others_window: timedelta
     """How far back they look at other policies; no longer than `window`."""
     approvers: Approval | None
@@ -131,8 +133,8 @@ def prepare(policy: LoadedPolicy, capabilities: Capabilities) -> PreparedPolicy:
     approvers = next((guard.params for guard in policy.guards if isinstance(guard.params, Approval)), None)
     document = policy.document.model_dump(mode="json", by_alias=True, exclude_unset=True)
     window = history_window(uses)
-    others = min(window, others_window(uses))
-    bare = PreparedPolicy(policy, uses, (), window, others, approvers, document)
+    elsewhere, others = min(window, elsewhere_window(uses)), min(window, others_window(uses))
+    bare = PreparedPolicy(policy, uses, (), window, elsewhere, others, approvers, document)
     keys = {
         key
         for option in bare.options

@@ -87,6 +87,10 @@ class Guard(Protocol[P]):
         """Return how far back in history it looks."""
         ...
 
+    def elsewhere_window(self, params: P) -> timedelta:
+        """Return how far back it looks at its policy's starts and finishes on other targets."""
+        ...
+
     def others_window(self, params: P) -> timedelta:
         """Return how far back it looks at the starts and finishes of other policies."""
         ...
@@ -112,6 +116,10 @@ class BaseGuard:
     def window(self, params: Any) -> timedelta:  # noqa: ARG002
         """By default the past does not matter."""
         return timedelta(0)
+
+    def elsewhere_window(self, params: Any) -> timedelta:
+        """By default as far back as on its own target."""
+        return self.window(params)
 
     def others_window(self, params: Any) -> timedelta:  # noqa: ARG002
         """By default only its own policy's past does."""

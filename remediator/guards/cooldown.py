@@ -37,6 +37,10 @@ class Cooldown(BaseGuard):
         """As far back as it cools."""
         return params.for_
 
+    def elsewhere_window(self, params: CooldownParams) -> timedelta:
+        """As far back, where all targets count together."""
+        return params.for_ if params.scope == "policy" else timedelta(0)
+
     def evaluate(self, params: CooldownParams, look: Look, key: str) -> Verdict:
         """Compare the last start with now; at exactly `for` after it, it allows."""
         last = max(own_starts(look, params.scope), key=lambda start: start.at, default=None)

@@ -59,6 +59,11 @@ def history_window(uses: Sequence[GuardUse]) -> timedelta:
     return max([_SHORTEST_WINDOW, *(use.guard.window(use.params) for use in uses)])
 
 
+def elsewhere_window(uses: Sequence[GuardUse]) -> timedelta:
+    """Return how far back any of the guards looks at the policy's other targets; at least a minute."""
+    return max([_SHORTEST_WINDOW, *(use.guard.elsewhere_window(use.params) for use in uses)])
+
+
 def others_window(uses: Sequence[GuardUse]) -> timedelta:
     """Return how far back any of the guards looks at other policies; at least a minute."""
     return max([_SHORTEST_WINDOW, *(use.guard.others_window(use.params) for use in uses)])

@@ -47,6 +47,10 @@ class Loop(BaseGuard):
         """As far back as a return can still keep it blocked, and the run before it."""
         return params.per + params.cool_off + params.within
 
+    def elsewhere_window(self, params: LoopParams) -> timedelta:  # noqa: ARG002
+        """What happens on other targets is another loop."""
+        return timedelta(0)
+
     def evaluate(self, params: LoopParams, look: Look, key: str) -> Verdict:
         """Walk the openings, oldest first; at exactly `cool_off` after the last return it allows."""
         row, looped_at = _walk(params, look)

@@ -36,6 +36,10 @@ class RateLimit(BaseGuard):
         """As far back as it counts."""
         return params.per
 
+    def elsewhere_window(self, params: RateLimitParams) -> timedelta:
+        """As far back, where all targets count together."""
+        return params.per if params.scope == "policy" else timedelta(0)
+
     def evaluate(self, params: RateLimitParams, look: Look, key: str) -> Verdict:
         """Count; a start exactly `per` ago has left the window."""
         begins = look.now - params.per

@@ -142,11 +142,13 @@ class Reads(Protocol):
         policy: str,
         shadow: bool,
         target: str | None = None,
+        elsewhere_since: datetime | None = None,
         others_since: datetime | None = None,
     ) -> History:
         """Gather what a decision may look at. `starts` and `finishes` reach back to `since`, newest first.
 
-        Those of other policies reach back to `others_since` only, where it is given and later.
+        Those on other targets reach back to `elsewhere_since` only, and those of other policies to
+        `others_since`, where these are given and later.
         `starts` come from runs with a `started_at` (remediations only), or in shadow from the
         shadow ledger; `leases` are open or overdue; `holds` are neither removed nor expired at `now`;
         `waiting` are open admissions whose last reason is target_busy, on `target` where it is given;

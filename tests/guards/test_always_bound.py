@@ -9,7 +9,13 @@ import pytest
 
 from remediator.guards.base import LookPhase
 from remediator.guards.catalog import always_bound, configurable_guards, lease_use
-from remediator.guards.evaluate import GuardUse, evaluate_guards, history_window, others_window
+from remediator.guards.evaluate import (
+    GuardUse,
+    elsewhere_window,
+    evaluate_guards,
+    history_window,
+    others_window,
+)
 from remediator.policy.expressions import Scope
 from remediator.policy.model import Approval
 from remediator.runs.history import History, Waiting
@@ -255,3 +261,19 @@ def test_of_other_policies_only_what_a_guard_counts_is_looked_at(
     guards: tuple[GuardUse, ...], window: timedelta
 ) -> None:
     assert others_window((*always_bound(Limits()), *guards)) == window
+
+
+@pytest.mark.parametrize(
+    ("guards", "window"),
+    [
+        ((use("rate_limit", max=1, per="24h", scope="target"),), timedelta(minutes=1)),
+        ((use("rate_limit", max=1, per="24h"),), timedelta(hours=24)),
+        ((use("cooldown", **{"for": "2h"}),), timedelta(minutes=1)),
+        ((use("cooldown", **{"for": "2h", "scope": "policy"}),), timedelta(hours=2)),
+        ((use("loop", per="1h", cool_off="1h"),), timedelta(minutes=1)),
+    ],
+)
+def test_of_other_targets_only_what_a_guard_counts_is_looked_at(
+    guards: tuple[GuardUse, ...], window: timedelta
+) -> None:
+    assert elsewhere_window((*always_bound(Limits()), *guards)) == window

@@ -411,6 +411,8 @@ CREATE INDEX runs_finished ON runs(finished_at) WHERE kind = 'remediation'
 ;
 CREATE INDEX runs_started_by_policy ON runs(policy, started_at) WHERE kind = 'remediation'
 ;
+CREATE INDEX runs_started_on_target ON runs(policy, target, started_at) WHERE kind = 'remediation'
+;
 CREATE INDEX runs_finished_by_policy ON runs(policy, finished_at) WHERE kind = 'remediation'
 ;
 CREATE INDEX runs_live ON runs(policy, target) WHERE state NOT IN ('cancelled', 'denied', 'expired', 'failed', 'ineffective', 'needs_human', 'revert_failed', 'reverted', 'succeeded')
@@ -470,6 +472,8 @@ CREATE UNIQUE INDEX one_channel ON channels(name)
 CREATE INDEX timers_due ON timers(due_at, priority)
 ;
 CREATE INDEX shadow_starts_at ON shadow_starts(at)
+;
+CREATE INDEX shadow_starts_on_target ON shadow_starts(policy, target, at)
 ;
 CREATE INDEX shadow_starts_by_policy ON shadow_starts(policy, at)
 ;

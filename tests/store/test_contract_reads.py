@@ -255,6 +255,29 @@ async def test_history_of_others_reaches_less_far_back(store: Store, shadow: boo
     assert [(finish.policy, finish.at) for finish in history.finishes] == seen
 
 
+@pytest.mark.parametrize("shadow", [False, True])
+async def test_history_of_other_targets_reaches_less_far_back(store: Store, shadow: bool) -> None:
+    def work(tx: Tx) -> None:
+        for minutes, target in ((9, "t"), (3, "t"), (3, "u"), (1, "u")):
+            at = NOW - minutes * MINUTE
+            tx.add(run(policy="p", target=target, state=RunState.FAILED, started_at=at, finished_at=at))
+            tx.shadow_start("p", target, None, at)
+
+    await store.write(work)
+    since, elsewhere = NOW - 4 * MINUTE, NOW - MINUTE
+    for target, seen in (
+        ("t", [("u", NOW - MINUTE), ("t", NOW - 3 * MINUTE)]),
+        (None, [("u", NOW - MINUTE), ("u", NOW - 3 * MINUTE), ("t", NOW - 3 * MINUTE)]),
+    ):
+        history = await store.read(
+            lambda reads, target=target: reads.history(  # type: ignore[misc]
+                now=NOW, since=since, elsewhere_since=elsewhere, policy="p", shadow=shadow, target=target
+            )
+        )
+        assert [(start.target, start.at) for start in history.starts] == seen
+        assert [(finish.target, finish.at) for finish in history.finishes] == seen
+
+
 async def test_those_who_wait_for_one_target(store: Store) -> None:
     def work(tx: Tx) -> None:
         tx.add(episode())

@@ -19,6 +19,7 @@ def history_of(
     connection: sqlite3.Connection,
     *,
     since: str,
+    elsewhere_since: str,
     others_since: str,
     policy: str,
     target: str | None,
@@ -28,8 +29,9 @@ def history_of(
     holds: tuple[Hold, ...],
     storm_since: datetime | None,
 ) -> History:
-    """Gather a history that reaches back to `since`, and of other policies to `others_since`."""
-    reach = _Reach(policy, since, others_since)
+    """Gather a history that reaches back to `since` on a target, to `elsewhere_since` on the policy's others,
+    and of other policies to `others_since`."""
+    reach = _Reach(policy, target or "", since, elsewhere_since, others_since)
     return History(
         starts=_shadow_starts(connection, reach) if shadow else _starts(connection, reach),
         finishes=_finishes(connection, reach),
@@ -47,18 +49,21 @@ def history_of(
 
 
 class _Reach(NamedTuple):
-    """Whose past, since when; and since when of the others. The values of `_within`."""
+    """Whose past on what, since when; and since when of the others. The values of `_within`."""
 
     policy: str
+    target: str
     since: str
+    elsewhere_since: str
     others_since: str
 
 
 def _within(columns: str, table: str, at: str, also: str = "1") -> str:
-    """Return a query of a policy's rows, and of the newest of others, newest first; by an index each."""
+    """Return a query of rows of a target, of a policy's others and of other policies; by an index each."""
     part = f"SELECT {columns}, id FROM {table} WHERE {also} AND"  # nosec B608  # only names of the code's own catalogs; values are bound
     return (
-        f"{part} policy = :policy AND {at} >= :since"
+        f"{part} policy = :policy AND target = :target AND {at} >= :since"
+        f" UNION ALL {part} policy = :policy AND target <> :target AND {at} >= :elsewhere_since"
         f" UNION ALL {part} policy <> :policy AND {at} >= :others_since"
         f" ORDER BY 1 DESC, id DESC"
     )

@@ -103,14 +103,17 @@ class SqliteReads:
         policy: str,
         shadow: bool,
         target: str | None = None,
+        elsewhere_since: datetime | None = None,
         others_since: datetime | None = None,
     ) -> History:
         """Gather what a decision may look at."""
+        elsewhere = since if target is None or elsewhere_since is None else max(since, elsewhere_since)
         leases = self._many(Lease, f"{STANDING} ORDER BY id")
         storm = self.storm()
         return history_of(
             self._connection,
             since=to_text(since),
+            elsewhere_since=to_text(elsewhere),
             others_since=to_text(max(since, others_since or since)),
             policy=policy,
             target=target,
