@@ -15,12 +15,14 @@ _WIDTH_INCHES = 9.0
 _ROW_INCHES = 0.26
 _FONT_POINTS = 7
 _REACHED, _MISSED, _AIM = "#2a7f4f", "#b3261e", "#777777"
-_LEAST_SHOWN, _MOST_SHOWN = 0.05, 20.0
+_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+_LEAST_SHOWN, _MOST_SHOWN = _TICKS[0], _TICKS[-1]
 
 
 def draw(results: Sequence[Result]) -> str:
     """Return an SVG: each figure with its spread, on a scale where 1 is the least and more is better."""
-    shown = sorted((one for one in results if one.row.least), key=lambda one: -one.row.number)
+    wanted = sorted((one for one in results if one.row.least), key=lambda one: one.row.number)
+    shown = wanted[::-1]  # from the bottom up
     # Text stays text: small files, and the same bytes for the same figures.
     with mpl.rc_context({"svg.hashsalt": "remediator", "svg.fonttype": "none", "text.parse_math": False}):
         figure = Figure(figsize=(_WIDTH_INCHES, 0.8 + _ROW_INCHES * len(shown)), layout="constrained")
@@ -35,6 +37,8 @@ def draw(results: Sequence[Result]) -> str:
                 panel.plot([_share(one, one.row.aim)], [place], "|", color=_AIM, markersize=9)
         panel.axvline(1, color="black", linewidth=0.8)
         panel.set_xscale("log")
+        panel.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+        panel.minorticks_off()
         panel.set_yticks(range(len(shown)), [one.row.measure for one in shown], fontsize=_FONT_POINTS)
         panel.set_xlabel(
             "times as good as at least wanted (line), with the spread; grey marks are the aims",
