@@ -320,6 +320,22 @@ async def test_of_a_broken_log_nothing_leaves(lived: tuple[Path, datetime], tmp_
     assert (counts(one / "db.sqlite"), names(one / "archive")) == (before, [])
 
 
+async def test_a_log_that_does_not_follow_its_base_is_not_archived(
+    lived: tuple[Path, datetime], tmp_path: Path
+) -> None:
+    folder, now = lived
+    one = tmp_path / "one"
+    shutil.copytree(folder, one)
+    await prune_copy(one, now)
+    with another(one / "db.sqlite") as connection:
+        connection.execute("DROP TRIGGER audit_checkpoint_no_update")
+        connection.execute("UPDATE audit_checkpoints SET hash = 'another'")
+    archived = names(one / "archive")
+    with pytest.raises(ArchiveError, match="the audit log is broken at row"):
+        await prune_copy(one, now + DAY)
+    assert names(one / "archive") == archived
+
+
 async def test_under_a_log_that_is_known_to_be_broken_it_does_not_begin(tmp_path: Path) -> None:
     world = await World.begin(tmp_path)
     await world.fire()

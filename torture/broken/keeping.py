@@ -41,7 +41,7 @@ KEEPING = (
         promise="The database stays bounded, and what is open stays in it",
         file="remediator/store/sqlite/prune.py",
         changes=(
-            ('    return f"{condition} AND id < (SELECT max(id) FROM {table})"\n', "    return condition\n"),
+            ('    return f"{condition} AND id < (SELECT max(id) FROM {table})"', "    return condition"),
         ),
         noticed_by="tests/jobs/test_prune.py::test_what_is_kept_needs_no_other_row",
     ),

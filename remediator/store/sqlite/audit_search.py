@@ -180,7 +180,7 @@ def _clauses(where: Filter, part: _Part) -> tuple[str, list[Any]]:
 
 def forgotten(connection: sqlite3.Connection) -> int:
     """Return up to which row the index, which has to be attached, has let go of what was archived."""
-    return int(connection.execute(f"SELECT forgotten FROM {INDEX}.progress").fetchone()[0])
+    return int(connection.execute(f"SELECT forgotten FROM {INDEX}.progress").fetchone()[0])  # nosec B608  # only names of the code
 
 
 def _reached(connection: sqlite3.Connection) -> int:

@@ -43,20 +43,20 @@ class Kind:
 def _closed(episode_id: str) -> str:
     """Return the condition that an episode is over for long, or that there is none."""
     return (
-        f"({episode_id} IS NULL OR EXISTS (SELECT 1 FROM episodes AS own WHERE own.id = {episode_id}"
+        f"({episode_id} IS NULL OR EXISTS (SELECT 1 FROM episodes AS own WHERE own.id = {episode_id}"  # nosec B608  # only names of the code
         f" AND own.closed_at < :before))"
     )
 
 
 def _no_timer(kinds: str, subject: str) -> str:
-    return f"NOT EXISTS (SELECT 1 FROM timers WHERE kind IN ({kinds}) AND subject_id = {subject})"
+    return f"NOT EXISTS (SELECT 1 FROM timers WHERE kind IN ({kinds}) AND subject_id = {subject})"  # nosec B608  # only names of the code
 
 
 def _ended(run: str) -> str:
     """Return the condition that a run ended long ago, and that nothing it changed for a time still stands."""
     state = NOT_TERMINAL.replace("state", f"{run}.state", 1)
     return (
-        f"({run}.finished_at < :before AND NOT ({state})"
+        f"({run}.finished_at < :before AND NOT ({state})"  # nosec B608  # only names of the code
         f" AND {_no_timer(_TIMERS_OF_RUNS, f'{run}.id')}"
         f" AND NOT EXISTS (SELECT 1 FROM claims WHERE run_id = {run}.id)"
         f" AND NOT EXISTS (SELECT 1 FROM leases WHERE run_id = {run}.id AND {STANDING})"
@@ -79,7 +79,7 @@ _NEWEST_OF_RUNS = " UNION ALL ".join(
     (
         "SELECT max(id) FROM runs",
         *(
-            f"SELECT run_id FROM {table} WHERE id = (SELECT max(id) FROM {table}) AND run_id IS NOT NULL"
+            f"SELECT run_id FROM {table} WHERE id = (SELECT max(id) FROM {table}) AND run_id IS NOT NULL"  # nosec B608  # only names of the code
             for table in ("steps", "leases", "approvals", "notices")
         ),
         "SELECT run_id FROM approvals WHERE id ="
@@ -90,17 +90,17 @@ _NEWEST_OF_EPISODES = " UNION ALL ".join(
     (
         "SELECT max(id) FROM episodes",
         *(
-            f"SELECT episode_id FROM {table} WHERE id = (SELECT max(id) FROM {table})"
+            f"SELECT episode_id FROM {table} WHERE id = (SELECT max(id) FROM {table})"  # nosec B608  # only names of the code
             for table in ("admissions", "escalations")
         ),
     )
 )
 # A run leaves together with the runs that undid it, or not at all.
-_FAMILY = f"(SELECT id FROM runs AS part WHERE part.id IN {_THESE} OR part.parent_run_id IN {_THESE})"
+_FAMILY = f"(SELECT id FROM runs AS part WHERE part.id IN {_THESE} OR part.parent_run_id IN {_THESE})"  # nosec B608  # only names of the code
 
 
 def _unless_newest(table: str, condition: str) -> str:
-    return f"{condition} AND id < (SELECT max(id) FROM {table})"
+    return f"{condition} AND id < (SELECT max(id) FROM {table})"  # nosec B608  # only names of the code
 
 
 KINDS = (
@@ -157,12 +157,12 @@ KINDS = (
     Kind(
         "runs",
         "created_at",
-        f"parent_run_id IS NULL AND {_ended('runs')}"
+        f"parent_run_id IS NULL AND {_ended('runs')}"  # nosec B608  # only names of the code
         " AND NOT EXISTS (SELECT 1 FROM runs AS child WHERE child.parent_run_id = runs.id"
         f"  AND NOT ({_ended('child')}"
         "   AND NOT EXISTS (SELECT 1 FROM runs AS third WHERE third.parent_run_id = child.id)))",
         {
-            "votes": f"approval_id IN (SELECT id FROM approvals WHERE run_id IN {_FAMILY})",
+            "votes": f"approval_id IN (SELECT id FROM approvals WHERE run_id IN {_FAMILY})",  # nosec B608  # only names of the code
             **dict.fromkeys(_OF_RUNS, f"run_id IN {_FAMILY}"),
         },
         20,
@@ -172,7 +172,7 @@ KINDS = (
         "at",
         _unless_newest(
             "decisions",
-            "at < :before AND run_id IS NULL"
+            "at < :before AND run_id IS NULL"  # nosec B608  # only names of the code
             " AND NOT EXISTS (SELECT 1 FROM shadow_observations WHERE decision_id = decisions.id)"
             f" AND ({_closed('decisions.episode_id')} OR EXISTS (SELECT 1 FROM decisions AS later"
             "  WHERE later.episode_id = decisions.episode_id AND later.policy IS decisions.policy"
@@ -187,7 +187,7 @@ KINDS = (
         "opened_at",
         "closed_at < :before AND last_seen_at < :before"
         + "".join(
-            f" AND NOT EXISTS (SELECT 1 FROM {table} WHERE episode_id = episodes.id)"
+            f" AND NOT EXISTS (SELECT 1 FROM {table} WHERE episode_id = episodes.id)"  # nosec B608  # only names of the code
             for table in (
                 "receipts",
                 "runs",
@@ -198,7 +198,7 @@ KINDS = (
                 "notices",
             )
         )
-        + " AND NOT EXISTS (SELECT 1 FROM admissions JOIN timers ON subject_id = admissions.id"
+        + " AND NOT EXISTS (SELECT 1 FROM admissions JOIN timers ON subject_id = admissions.id"  # nosec B608  # only names of the code
         "  AND kind = 'decide' WHERE episode_id = episodes.id)"
         " AND NOT EXISTS (SELECT 1 FROM escalations JOIN timers ON subject_id = escalations.id"
         "  AND kind = 'escalation' WHERE episode_id = episodes.id)"
@@ -240,15 +240,14 @@ class Stretch:
 
 def look_for(connection: sqlite3.Connection, kind: Kind, before: datetime, after: int) -> Stretch:
     """Look through the next stretch of a table; changes nothing."""
-    rows = connection.execute(
-        f"SELECT id, {kind.time} FROM {kind.table} WHERE id > ? ORDER BY id LIMIT ?", (after, _STRETCH)
-    ).fetchall()
+    sql = f"SELECT id, {kind.time} FROM {kind.table} WHERE id > ? ORDER BY id LIMIT ?"  # nosec B608  # only names of the code
+    rows = connection.execute(sql, (after, _STRETCH)).fetchall()
     if not rows:
         return Stretch([], None)
     last, newest = rows[-1]
     text = to_text(before)
     found = connection.execute(
-        f"SELECT id FROM {kind.table} WHERE id > :after AND id <= :last AND ({kind.leaves})",
+        f"SELECT id FROM {kind.table} WHERE id > :after AND id <= :last AND ({kind.leaves})",  # nosec B608  # only names of the code
         {"after": after, "last": last, "before": text},
     ).fetchall()
     ended = len(rows) < _STRETCH or newest >= text
@@ -261,20 +260,19 @@ def remove(
     """Remove what was found, where it is still over, with what belongs to it; returns counts by table."""
     left: Counter[str] = Counter()
     still = connection.execute(
-        f"SELECT id FROM {kind.table} WHERE id IN {_THESE} AND ({kind.leaves})",
+        f"SELECT id FROM {kind.table} WHERE id IN {_THESE} AND ({kind.leaves})",  # nosec B608  # only names of the code
         {"these": json.dumps(over), "before": to_text(before)},
     ).fetchall()
     named = {"these": json.dumps([row[0] for row in still])}
     if kind.table == "runs":
         # Only those of episodes that are over point at them still; they leave next.
-        connection.execute(f"UPDATE admissions SET run_id = NULL WHERE run_id IN {_FAMILY}", named)
+        connection.execute(f"UPDATE admissions SET run_id = NULL WHERE run_id IN {_FAMILY}", named)  # nosec B608  # only names of the code
     for table, which in kind.belongs.items():
-        left[table] += connection.execute(f"DELETE FROM {table} WHERE {which}", named).rowcount
+        left[table] += connection.execute(f"DELETE FROM {table} WHERE {which}", named).rowcount  # nosec B608  # only names of the code
     if kind.table == "runs":
-        left["runs"] += connection.execute(
-            f"DELETE FROM runs WHERE parent_run_id IN {_THESE}", named
-        ).rowcount
-    left[kind.table] += connection.execute(f"DELETE FROM {kind.table} WHERE id IN {_THESE}", named).rowcount
+        undone = f"DELETE FROM runs WHERE parent_run_id IN {_THESE}"  # nosec B608  # only names of the code
+        left["runs"] += connection.execute(undone, named).rowcount
+    left[kind.table] += connection.execute(f"DELETE FROM {kind.table} WHERE id IN {_THESE}", named).rowcount  # nosec B608  # only names of the code
     return +left
 
 
