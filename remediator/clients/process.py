@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from remediator.clients.capped_output import CappedOutput
+from remediator.clients.child_process import ChildProcess
 from remediator.clients.errors import ClientError, Fault
 
 # What a program needs to find its way; everything else, and above all secrets, is given explicitly.
@@ -78,21 +80,20 @@ class ProcessRunner:
         out, err = CappedOutput(self._cap_bytes), CappedOutput(self._cap_bytes)
         async with _Pipes(out, err) as pipes:
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *argv,
-                    stdin=asyncio.subprocess.PIPE,
+                process = ChildProcess.start(
+                    argv,
+                    stdin=pipes.stdin,
                     stdout=pipes.stdout,
                     stderr=pipes.stderr,
                     env=_environment(inherit) | dict(env or {}),
                     cwd=cwd,
-                    start_new_session=True,
                 )
             except (OSError, ValueError) as error:
                 return ProcessResult(exit_code=None, stderr=_why_not_started(error, cwd), started=False)
-            pipes.close_write_ends()
+            pipes.close_inherited()
             running = _Running(process, self._grace)
             with self._registered(running, key):
-                timed_out = await running.to_the_end(stdin, within)
+                timed_out = await running.to_the_end(pipes.feed(stdin), within)
             await pipes.drained(self._grace)
         by_itself = not timed_out and not running.killed
         return ProcessResult(
@@ -126,7 +127,7 @@ class ProcessRunner:
 class _Running:
     """A process with its group."""
 
-    def __init__(self, process: asyncio.subprocess.Process, grace: timedelta) -> None:
+    def __init__(self, process: ChildProcess, grace: timedelta) -> None:
         self._process = process
         self._grace = grace
         self._kill_asked = asyncio.Event()
@@ -138,9 +139,9 @@ class _Running:
     def kill(self) -> None:
         self._kill_asked.set()
 
-    async def to_the_end(self, stdin: bytes, within: timedelta) -> bool:
+    async def to_the_end(self, feed: Coroutine[Any, Any, None], within: timedelta) -> bool:
         """Wait for the end, of its own or by force; say whether time ran out."""
-        feeding = asyncio.create_task(self._feed(stdin))
+        feeding = asyncio.create_task(feed)
         ended = asyncio.create_task(self._process.wait())
         asked = asyncio.create_task(self._kill_asked.wait())
         try:
@@ -154,17 +155,6 @@ class _Running:
             # Also when all went well: whatever it left behind in its group goes with it. A second
             # cancellation must not leave the group alive.
             await asyncio.shield(self._end_group())
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-
-    async def _feed(self, stdin: bytes) -> None:
-        writer = self._process.stdin
-        if writer is None:
-            return
-        with suppress(BrokenPipeError, ConnectionResetError):
-            writer.write(stdin)
-            await writer.drain()
-            writer.close()
 
     async def _end_group(self) -> None:
         if self._process.returncode is None:
@@ -180,23 +170,26 @@ class _Running:
 
 
 class _Pipes:
-    """Pipes of our own for output.
+    """Pipes of our own.
 
-    asyncio's own pipes are waited for until every descendant that inherited them has closed
-    them, and one that left the group could keep them open for ever.
+    The event loop's own for output are waited for until every descendant that inherited them has
+    closed them, and one that left the group could keep them open for ever.
     """
 
     def __init__(self, out: CappedOutput, err: CappedOutput) -> None:
         self._sinks = (out, err)
-        self._transports: list[asyncio.ReadTransport] = []
+        self._transports: list[asyncio.BaseTransport] = []
         self._ended: list[asyncio.Future[None]] = []
-        self._write_ends: list[int] = []
+        self._inherited: list[int] = []
+        self._to_feed: int | None = None
 
     async def __aenter__(self) -> _Pipes:
         loop = asyncio.get_running_loop()
+        read_end, self._to_feed = os.pipe()
+        self._inherited.append(read_end)
         for sink in self._sinks:
             read_end, write_end = os.pipe()
-            self._write_ends.append(write_end)
+            self._inherited.append(write_end)
             ended = loop.create_future()
             self._ended.append(ended)
             file = os.fdopen(read_end, "rb", buffering=0)
@@ -205,23 +198,47 @@ class _Pipes:
         return self
 
     @property
+    def stdin(self) -> int:
+        return self._inherited[0]
+
+    @property
     def stdout(self) -> int:
-        return self._write_ends[0]
+        return self._inherited[1]
 
     @property
     def stderr(self) -> int:
-        return self._write_ends[1]
+        return self._inherited[2]
 
-    def close_write_ends(self) -> None:
-        for end in self._write_ends:
+    def close_inherited(self) -> None:
+        for end in self._inherited:
             os.close(end)
-        self._write_ends.clear()
+        self._inherited.clear()
+
+    async def feed(self, stdin: bytes) -> None:
+        """Write all of `stdin` to the program, as fast as it reads, and say that this was all."""
+        descriptor, self._to_feed = self._to_feed, None
+        if descriptor is None:
+            return
+        file = os.fdopen(descriptor, "wb", buffering=0)
+        if not stdin:
+            file.close()
+            return
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, file)
+        self._transports.append(transport)
+        writer = asyncio.StreamWriter(transport, protocol, None, loop)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            writer.write(stdin)
+            await writer.drain()
+            writer.close()
 
     async def drained(self, patience: timedelta) -> None:
         await asyncio.wait(self._ended, timeout=patience.total_seconds())
 
     async def __aexit__(self, *exc: object) -> None:
-        self.close_write_ends()
+        self.close_inherited()
+        if self._to_feed is not None:
+            os.close(self._to_feed)
         for transport in self._transports:
             transport.close()
 

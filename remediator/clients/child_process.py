@@ -1,0 +1,76 @@
+"""A program that was started, awaited by its descriptor: no thread for each, and no copy of this process.
+
+The event loop's own way of starting programs forks, which costs the more the more memory the server
+has; `subprocess` borrows the memory until the program takes over (vfork).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+
+class ChildProcess:
+    """One program in a session, and so a process group, of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        self._process = process
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[int] = self._loop.create_future()
+        self._loop.add_reader(descriptor, self._reap)
+
+    @classmethod
+    def start(
+        cls,
+        argv: Sequence[str],
+        *,
+        stdin: int,
+        stdout: int,
+        stderr: int,
+        env: Mapping[str, str],
+        cwd: Path | None,
+    ) -> ChildProcess:
+        """Start it; the descriptors are inherited, and stay the caller's to close.
+
+        Raises:
+            OSError: when it can't be started, or not be watched; then it was ended again.
+            ValueError: when an argument holds a null byte.
+        """
+        process = subprocess.Popen(  # noqa: S603  (an argv list, checked by whoever asks)
+            argv, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd, start_new_session=True
+        )
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        return cls(process, descriptor)
+
+    @property
+    def pid(self) -> int:
+        """Its number, also of its group."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended: below 0 by a signal; None while it runs."""
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        """Return how it ended, once it has."""
+        return await asyncio.shield(self._ended)
+
+    def _reap(self) -> None:
+        self._loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
+        code = self._process.wait()  # it has ended, so this does not wait
+        if not self._ended.done():
+            self._ended.set_result(code)
