@@ -1,4 +1,4 @@
-"""docs/reliability.md names tests that exist, and each promise names one."""
+"""docs/reliability.md and docs/security.md name tests that exist, and each promise names one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 
 from remediator.authoring.reference import PROJECT
 
-PAGE = (PROJECT / "docs" / "reliability.md").read_text(encoding="utf-8")
-ROWS = [line for line in PAGE.splitlines() if line.startswith("|") and "---" not in line]
-PROMISES = [row for row in ROWS if not row.startswith("| promise |")]
-NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
+PAGES = {
+    name: (PROJECT / "docs" / name).read_text(encoding="utf-8") for name in ("reliability.md", "security.md")
+}
+ROWS = [line for page in PAGES.values() for line in page.splitlines() if line.startswith("|")]
+PROMISES = [row for row in ROWS if "---" not in row and not row.startswith("| promise |")]
+NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", "\n".join(PAGES.values()))
 
 
 @pytest.mark.parametrize("promise", PROMISES)
@@ -29,5 +31,6 @@ def test_a_named_test_exists(file: str, name: str) -> None:
     }
 
 
-def test_the_page_promises_something() -> None:
-    assert len(PROMISES) > 20
+@pytest.mark.parametrize("name", PAGES)
+def test_each_page_promises_something(name: str) -> None:
+    assert len([row for row in PROMISES if row in PAGES[name]]) > 20
