@@ -30,6 +30,7 @@ from remediator.jobs.scheduler import CronCalendar
 from remediator.jobs.tick import Tick
 from remediator.jobs.verify_audit import VerifyAudit
 from remediator.jobs.watch_clock import WatchClock
+from remediator.jobs.watch_health import WatchHealth
 from remediator.outside import Outside, reach_out
 from remediator.policy.loaded import PolicySet
 from remediator.policy.loader import load_document, load_policies
@@ -139,7 +140,8 @@ async def build(
     )
     services = _services(settings, store, clock, parts, readiness, outside.capabilities, reports)
     await _trace(settings, store, stack)
-    return Server(parts, services, (verify, IndexAudit(store), prune, *jobs), first, poller)
+    health = WatchHealth(store, readiness, clock, lambda: parts.dispatcher.looked_at)
+    return Server(parts, services, (health, verify, IndexAudit(store), prune, *jobs), first, poller)
 
 
 def _jobs(

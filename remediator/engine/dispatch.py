@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -74,6 +75,8 @@ class Dispatcher:
         self._pumping: asyncio.Task[None] | None = None
         self._again = False
         self._draining = False
+        self.looked_at = time.monotonic()
+        """When what is due was looked at last, by the clock that nobody sets."""
 
     def wake(self) -> None:
         """Look at the timers now. Cheap, and safe to call often."""
@@ -117,6 +120,7 @@ class Dispatcher:
             except StoreUnavailableError as error:
                 _LOG.warning("timers could not be read, the next tick tries again: %s", error)
                 return
+            self.looked_at = time.monotonic()
             for timer in due.important:
                 self._start(timer, kept_free=True)
             for timer in due.longest:

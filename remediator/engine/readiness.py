@@ -11,6 +11,8 @@ class Unready(StrEnum):
 
     AUDIT_CHAIN = "audit_chain"
     DRAINING = "draining"
+    STORE = "store"
+    WORKERS = "workers"
 
 
 class Readiness:
