@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404  # argv lists only
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -42,7 +42,7 @@ class ChildProcess:
             OSError: when it can't be started, or not be watched; then it was ended again.
             ValueError: when an argument holds a null byte.
         """
-        process = subprocess.Popen(  # noqa: S603  (an argv list, checked by whoever asks)
+        process = subprocess.Popen(  # noqa: S603  (an argv list, checked by whoever asks)  # nosec B603
             argv, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd, start_new_session=True
         )
         try:

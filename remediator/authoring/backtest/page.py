@@ -63,7 +63,7 @@ def _blocks(totals: Json) -> list[Json]:
 def _source(svg: str) -> Markup:
     """Return a picture as a data URL: as an image it can run nothing, whatever its text holds."""
     encoded = base64.b64encode(svg.encode()).decode()
-    return Markup(f"data:image/svg+xml;base64,{encoded}")  # noqa: S704  base64 holds nothing to escape
+    return Markup(f"data:image/svg+xml;base64,{encoded}")  # noqa: S704  (base64 holds nothing to escape)  # nosec B704
 
 
 def _shown(value: Any) -> Any:

@@ -109,7 +109,7 @@ class Table(Generic[R]):
             value if value is None or column.encode is None else column.encode(value)
             for column, value in zip(columns, values, strict=True)
         ]
-        return f"UPDATE {self.name} SET {', '.join(f'{one.name} = ?' for one in columns)} WHERE ", encoded
+        return f"UPDATE {self.name} SET {', '.join(f'{one.name} = ?' for one in columns)} WHERE ", encoded  # nosec B608  # only names of the code's own catalogs; values are bound
 
     def decode(self, row: tuple[Any, ...]) -> R:
         """Return the record of a row selected in column order."""
