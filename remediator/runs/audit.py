@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import orjson
+
 from remediator.plain_text import whole
 
 GENESIS_HASH = "0" * 64
@@ -117,10 +119,6 @@ class AuditRow(NamedTuple):
     hash: str
 
 
-_DETAIL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-_FIELDS = json.JSONEncoder(separators=(",", ":"))
-
-
 def chain(entry: AuditEntry, sequence: int, previous_hash: str) -> AuditRow:
     """Turn an entry into the row that follows `previous_hash`."""
     told = (
@@ -134,8 +132,7 @@ def chain(entry: AuditEntry, sequence: int, previous_hash: str) -> AuditRow:
         _whole(entry.target),
         entry.episode_id,
         entry.run_id,
-        # Not escaped to ASCII: people read and search it in their own language.
-        whole(_DETAIL.encode(entry.detail)),
+        _detail(entry.detail),
         previous_hash,
     )
     return AuditRow(*told, hash=_digest(told))
@@ -143,6 +140,14 @@ def chain(entry: AuditEntry, sequence: int, previous_hash: str) -> AuditRow:
 
 def _moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _detail(detail: dict[str, Any]) -> str:
+    # Not escaped to ASCII: people read and search it in their own language.
+    try:
+        return orjson.dumps(detail, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # half a surrogate pair, or a number beyond 64 bits
+        return whole(json.dumps(detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
 
 def _whole(text: str | None) -> str | None:
@@ -156,7 +161,7 @@ def row_hash(row: AuditRow) -> str:
 
 def _digest(fields: tuple[Any, ...]) -> str:
     # JSON keeps fields apart: no two different rows give the same text.
-    return hashlib.sha256(_FIELDS.encode(fields).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(fields)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

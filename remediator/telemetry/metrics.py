@@ -76,6 +76,11 @@ class Metrics:
         self._now = StateInstruments(registry)
         self._standing = StandingGauges(registry)
         self._now.build.labels(version).set(1)
+        self._deliveries = {
+            (source, polled): self._ingest.deliveries.labels(source, result)
+            for source in (*self._sources, OTHER)
+            for polled, result in ((False, DeliveryResult.ACCEPTED), (True, DeliveryResult.POLLED))
+        }
         # Shown as 0 from the start, and found at once for each delivery.
         self._receipts = {
             (source, status): self._ingest.receipts.labels(source, status)
@@ -161,9 +166,7 @@ class Metrics:
     def _delivery_accepted(self, row: AuditRow, detail: dict[str, Any]) -> None:
         source = self._known(row.source, self._sources)
         polled = detail.get("origin") == "poll"
-        self._ingest.deliveries.labels(
-            source, DeliveryResult.POLLED if polled else DeliveryResult.ACCEPTED
-        ).inc()
+        self._deliveries[source, polled].inc()
         for status in _RECEIPT_STATUSES:
             count = int(detail.get(status, 0))
             if count:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,11 @@ async def test_listeners_hear_nothing_of_a_group_that_failed(store: SqliteStore,
     assert [row.detail for row in seen] == ['{"text":"then"}']
 
 
-async def test_a_listener_hears_before_the_writer_goes_on(store: SqliteStore) -> None:
+async def test_a_listener_hears_right_after_whoever_waits(store: SqliteStore) -> None:
     seen: list[AuditRow] = []
     store.on_commit(seen.extend)
     row = await store.write(noting())
+    await asyncio.sleep(0)
     assert seen == [row]
 
 
@@ -199,3 +201,35 @@ def test_a_loop_that_ended_leaves_the_rest_to_be_committed(path: Path) -> None:
     asyncio.run(store.close())
     with another(path) as other:
         assert other.execute("SELECT detail FROM audit").fetchall() == [('{"text":"queued"}',)]
+
+
+async def test_what_a_failed_member_did_to_an_episode_is_forgotten(store: SqliteStore) -> None:
+    opened = await store.write(lambda tx: tx.add(episode("f")))
+
+    def fail(tx: Tx) -> None:
+        tx.save(replace(opened, missed_polls=7), "missed_polls")
+        raise ValueError("no")
+
+    results = await grouped(store.write, [fail, lambda tx: tx.open_episode("default", "f")])
+    assert kinds(results) == ["ValueError", "Episode"]
+    assert results[1] == opened
+
+
+async def test_what_a_failed_group_did_to_an_episode_is_forgotten(store: SqliteStore) -> None:
+    opened = await store.write(lambda tx: tx.add(episode("f")))
+
+    def fill(tx: Tx) -> None:
+        connection = connection_of(tx)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        for _ in range(50):
+            tx.audit(entry("x" * 4000))
+
+    await grouped(store.write, [lambda tx: tx.save(replace(opened, missed_polls=7), "missed_polls"), fill])
+    assert await store.write(lambda tx: tx.open_episode("default", "f")) == opened
+
+
+async def test_a_closed_episode_is_no_longer_found_as_open(store: SqliteStore) -> None:
+    opened = await store.write(lambda tx: tx.add(episode("f")))
+    await store.write(lambda tx: tx.save(replace(opened, closed_at=opened.opened_at)))
+    assert await store.write(lambda tx: tx.open_episode("default", "f")) is None

@@ -87,6 +87,7 @@ class Table(Generic[R]):
     """UPDATE … WHERE, to be followed by a condition; takes all values but the id."""
     values_of: Callable[[R], tuple[Any, ...]]
     """A record's fields in column order."""
+    by_field: Mapping[str, Column]
     encoders: tuple[tuple[int, Change], ...]
     """The places of the columns that are changed on the way into a row."""
     decoders: tuple[tuple[str, Change], ...]
@@ -103,8 +104,8 @@ class Table(Generic[R]):
 
     def part(self, record: R, fields: tuple[str, ...]) -> tuple[str, list[Any]]:
         """Return an UPDATE … WHERE of some fields only, and their values."""
-        columns = [column for column in self.columns if column.field in fields]
-        values = [getattr(record, column.field) for column in columns]
+        columns = [self.by_field[field] for field in fields]
+        values = [getattr(record, field) for field in fields]
         encoded = [
             value if value is None or column.encode is None else column.encode(value)
             for column, value in zip(columns, values, strict=True)
@@ -194,6 +195,7 @@ def _table(name: str, kind: type[R], time: str) -> Table[R]:
         insert=f"INTO {name} ({', '.join(given)}) VALUES ({', '.join('?' * len(given))})",
         update=f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in given)} WHERE ",  # nosec B608  # only names of the code's own catalogs; values are bound
         values_of=attrgetter(*(column.field for column in columns)),
+        by_field={column.field: column for column in columns},
         encoders=tuple((at, one.encode) for at, one in enumerate(columns) if one.encode is not None),
         decoders=tuple((one.field, one.decode) for one in columns if one.decode is not None),
     )
