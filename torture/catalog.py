@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torture import crash, fuzzing, simulation
+from torture import crash, fuzzing, simulation, storm
 from torture.broken import trying as broken
 from torture.soak import trial as soak
 from torture.trial import Runs
@@ -27,6 +27,7 @@ TRIALS: Sequence[Entry] = (
     Entry("kills", crash.kills, share=2),
     Entry("soak", soak.run, share=4),
     Entry("real-kills", crash.real_kills, share=4),
+    Entry("storm", storm.run, share=3),
     Entry("fuzzing", fuzzing.run, share=4),
     Entry("broken", broken.run, share=5),
 )

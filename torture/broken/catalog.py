@@ -12,6 +12,7 @@ from torture.broken.people import PEOPLE
 from torture.broken.record import RECORD
 from torture.broken.runs import RUNS
 from torture.broken.storage import STORAGE
+from torture.broken.storms import STORMS
 from torture.broken.version import Broken
 
-VERSIONS: Sequence[Broken] = (*INGEST, *RUNS, *GUARDS, *RECORD, *STORAGE, *CLOCK, *KEEPING, *PEOPLE)
+VERSIONS: Sequence[Broken] = (*INGEST, *RUNS, *GUARDS, *RECORD, *STORAGE, *CLOCK, *KEEPING, *PEOPLE, *STORMS)
