@@ -134,6 +134,7 @@ async def build(
     prune = Prune(
         store,
         settings.retention,
+        settings.retention.archive_of(settings.store.sqlite),
         clock,
         trusted=lambda: Unready.AUDIT_CHAIN not in readiness.reasons,
         note=lambda what: readiness.note("prune", what),

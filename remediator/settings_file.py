@@ -27,6 +27,7 @@ _PATHS = (
     ("policies",),
     ("reports",),
     ("outcomes",),
+    ("retention", "archive"),
     ("compose", "file"),
     ("files", "*", "path"),
     ("files", "*", "template"),

@@ -30,9 +30,14 @@ class Retention(Section):
         default=timedelta(days=90),
         description="For rows of the audit log; then they go to the archive. No shorter than `records`.",
     )
-    archive: Path = Field(
-        default=Path("data/archive"), description="Folder that segments of the audit log go into."
+    archive: Path | None = Field(
+        default=None,
+        description="Folder for segments of the audit log; `archive` beside the database when absent.",
     )
+
+    def archive_of(self, database: Path) -> Path:
+        """Return the folder that the audit log of a database is archived in."""
+        return self.archive or database.parent / "archive"
 
     @model_validator(mode="after")
     def _in_order(self) -> Retention:

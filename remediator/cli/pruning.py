@@ -57,7 +57,8 @@ async def _prune(path: Path, retention: Retention) -> Pruned:
     try:
         if store.chain_fault is not None:
             fail(f"the audit log is broken, so nothing leaves: {store.chain_fault.what}", ExitCode.WRONG)
-        job = Prune(store, retention, SystemClock(), trusted=lambda: True, rest=_at_once)
+        folder = retention.archive_of(path)
+        job = Prune(store, retention, folder, SystemClock(), trusted=lambda: True, rest=_at_once)
         return await job.prune()
     finally:
         await store.close()

@@ -85,6 +85,7 @@ class Prune:
         self,
         store: SqliteStore,
         retention: Retention,
+        folder: Path,
         clock: Clock,
         *,
         trusted: Callable[[], bool],
@@ -92,13 +93,15 @@ class Prune:
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
         archive_rows: int = _ARCHIVE_ROWS,
     ) -> None:
-        """`trusted` says whether the audit log is unbroken as far as is known: else nothing leaves.
+        """`folder` takes the archives.
 
+        `trusted` says whether the audit log is unbroken as far as is known: else nothing leaves.
         `note` is told why nothing leaves, and None when it does again.
         `rest` is given the seconds that a batch took: for so long the database is left to others.
         """
         self._store = store
         self._retention = retention
+        self._folder = folder
         self._clock = clock
         self._trusted = trusted
         self._note_failure = note
@@ -173,7 +176,7 @@ class Prune:
         begun = await self._due(checkpoint.sequence, end, 1)
         if not begun:
             return None
-        folder = self._retention.archive
+        folder = self._folder
         for path in await asyncio.to_thread(archives_from, folder, begun[0].sequence):
             return await self._found(path)
         return await self._write(checkpoint, end)
@@ -187,7 +190,7 @@ class Prune:
         return archive
 
     async def _write(self, checkpoint: Checkpoint, end: datetime) -> Archive:
-        file = await asyncio.to_thread(NewArchive, self._retention.archive, checkpoint.hash)
+        file = await asyncio.to_thread(NewArchive, self._folder, checkpoint.hash)
         with file:
             after, left = checkpoint.sequence, self._archive_rows
             while left and (rows := await self._paced(lambda: self._due(after, end, left))):  # noqa: B023

@@ -78,14 +78,15 @@ async def no_rest(_: float) -> None:
     """Go on at once."""
 
 
-def retention(folder: Path) -> Retention:
-    return Retention(deliveries=10 * DAY, records=30 * DAY, audit=30 * DAY, archive=folder / "archive")
+def retention() -> Retention:
+    return Retention(deliveries=10 * DAY, records=30 * DAY, audit=30 * DAY)
 
 
 def pruning(world: World, note: Callable[[str | None], None] = lambda _: None) -> Prune:
     return Prune(
         world.store,
-        retention(world.folder),
+        retention(),
+        world.folder / "archive",
         world.clock,
         trusted=lambda: True,
         note=note,
@@ -224,7 +225,8 @@ async def prune_copy(folder: Path, now: datetime, at: int = 0, *, after: bool = 
     struck = Struck(store, at, after=after)
     pruning = Prune(
         cast("SqliteStore", struck),
-        retention(folder),
+        retention(),
+        folder / "archive",
         JumpingClock(now),
         trusted=lambda: True,
         rest=no_rest,
@@ -341,7 +343,9 @@ async def test_under_a_log_that_is_known_to_be_broken_it_does_not_begin(tmp_path
     await world.fire()
     await world.resolve()
     world.clock.jump(100 * DAY)
-    job = Prune(world.store, retention(tmp_path), world.clock, trusted=lambda: False, rest=no_rest)
+    job = Prune(
+        world.store, retention(), tmp_path / "archive", world.clock, trusted=lambda: False, rest=no_rest
+    )
     before = counts(tmp_path / "db.sqlite")
     await job.run()
     assert counts(tmp_path / "db.sqlite") == before

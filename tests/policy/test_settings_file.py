@@ -14,6 +14,7 @@ server: {host: 0.0.0.0, port: 8081, body_limit: 1MiB}
 store: {sqlite: records/r.db}
 policies: runbooks
 reports: incidents
+retention: {archive: kept}
 sources:
   default: {url: "http://127.0.0.1:9093", poll: 1m}
 prometheus: {url: "http://127.0.0.1:9090", timeout: 5s}
@@ -51,6 +52,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.store.sqlite == tmp_path / "records/r.db"
     assert settings.policies == tmp_path / "runbooks"
     assert settings.reports == tmp_path / "incidents"
+    assert settings.retention.archive_of(settings.store.sqlite) == tmp_path / "kept"
     assert settings.compose is not None
     assert settings.compose.file == tmp_path / "docker-compose.yml"
     assert settings.files is not None
@@ -65,6 +67,7 @@ def test_an_empty_file_gives_the_defaults_beside_it(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, "# nothing\n"))
     assert settings.mode is Mode.SHADOW
     assert settings.store.sqlite == tmp_path / "data/remediator.db"
+    assert settings.retention.archive_of(settings.store.sqlite) == tmp_path / "data/archive"
 
 
 def test_without_a_file_the_defaults_serve() -> None:
@@ -165,3 +168,22 @@ tokens:
 def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:
     (fault,) = faults(write(tmp_path, "- a\n"))
     assert "is not a mapping" in fault
+
+
+@pytest.mark.parametrize(
+    ("retention", "told"),
+    [
+        ("{deliveries: 10h}", "deliveries must be a day at least"),
+        ("{deliveries: 5d, records: 20d}", "records must be 30d at least"),
+        ("{deliveries: 31d, records: 30d}", "deliveries must be no longer than records"),
+        ("{deliveries: 5d, records: 40d, audit: 39d}", "audit must be no shorter than records"),
+    ],
+)
+def test_what_is_kept_is_kept_in_order(tmp_path: Path, retention: str, told: str) -> None:
+    (fault,) = faults(write(tmp_path, f"retention: {retention}\n"))
+    assert told in fault
+
+
+def test_that_a_session_was_ended_is_remembered_as_long_as_it_would_have_run(tmp_path: Path) -> None:
+    (fault,) = faults(write(tmp_path, "server: {login: {lasts: 91d}}\n"))
+    assert "server.login.lasts must be no longer than retention.audit" in fault
