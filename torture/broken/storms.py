@@ -40,7 +40,7 @@ STORMS = (
         name="acts on everything in a storm",
         promise=_STORM,
         file="remediator/guards/storm.py",
-        changes=(("        if look.phase not in _BEGINNING:\n", "        if look.phase in _BEGINNING:\n"),),
+        changes=(("deny(self.name, key, Reason.STORM, detail", "allow(self.name, key, detail"),),
         noticed_by="tests/engine/test_storms.py"
         "::test_in_a_storm_only_what_matters_most_is_acted_on_and_the_rest_afterwards",
     ),
