@@ -171,7 +171,7 @@ class Looked(Protocol):
 
 def unbroken(prepared: PreparedPolicy, admission: Looked, now: datetime) -> Mapping[str, datetime]:
     """Return since when holds are met, without those that nobody looked at for too long to be sure."""
-    if admission.looked_at is None:
+    if admission.looked_at is None or not admission.held_since:
         return {}
     gap = now - admission.looked_at
     every = {use.key: use.guard.looks_every(use.params) for use in prepared.uses}

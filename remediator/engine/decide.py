@@ -88,11 +88,11 @@ def decide(question: Question) -> Decision:
             held_since=held_since,
             needs_facts=question.phase is not LookPhase.ADMISSION,
         )
-    return _since(held_since, _with_facts(question, look, verdicts))
+    return _since(held_since, _with_facts(question, target, verdicts))
 
 
-def _with_facts(question: Question, look: Look, verdicts: tuple[Verdict, ...]) -> Decision:
-    prepared, target = question.prepared, look.target
+def _with_facts(question: Question, target: str, verdicts: tuple[Verdict, ...]) -> Decision:
+    prepared = question.prepared
     if not prepared.options:
         sections = sorted(set(prepared.policy.unavailable.values()))
         detail = f"no option is available: remediator.yaml has no {', '.join(sections)}"
@@ -106,7 +106,7 @@ def _with_facts(question: Question, look: Look, verdicts: tuple[Verdict, ...]) -
         return _blocked(question, target, verdicts, Reason.TEMPLATE_ERROR, f"{choice.option.name}: {error}")
     except PlanRefusedError as error:
         return _blocked(question, target, verdicts, Reason.REFUSED, f"{choice.option.name}: {error}")
-    lease_look = replace(look, attributes=attributes_of(plan, question.capabilities))
+    lease_look = _look(question, target, attributes_of(plan, question.capabilities))
     verdicts = (*verdicts, *evaluate_guards((question.capabilities.lease,), lease_look))
     denied = _first_denial(question, verdicts)
     if denied is not None:
@@ -162,7 +162,7 @@ def attributes_of(plan: Plan, capabilities: Capabilities) -> tuple[tuple[str, st
     return tuple(dict.fromkeys(pairs))
 
 
-def _look(question: Question, target: str) -> Look:
+def _look(question: Question, target: str, attributes: tuple[tuple[str, str], ...] = ()) -> Look:
     prepared = question.prepared
     return Look(
         phase=question.phase,
@@ -179,6 +179,7 @@ def _look(question: Question, target: str) -> Look:
         answers=question.answers,
         suppressed=question.suppressed,
         held_since=question.held_since,
+        attributes=attributes,
     )
 
 

@@ -39,6 +39,7 @@ _EVALUATION_ERRORS = (
     ValueTooLongError,
 )
 _SANDBOX = Sandbox()
+_ROOTS_OF = "roots"
 
 
 class ExpressionError(RemediatorError):
@@ -70,7 +71,10 @@ class Scope:
 
     def roots(self) -> dict[str, Root]:
         """Return each name that an expression may start from."""
-        return {name: Root(name, getattr(self, name)) for name in ROOTS}
+        known: dict[str, Root] | None = self.worked_out.get(_ROOTS_OF)
+        if known is None:
+            known = self.worked_out[_ROOTS_OF] = {name: Root(name, getattr(self, name)) for name in ROOTS}
+        return known
 
 
 @dataclass(frozen=True, slots=True)

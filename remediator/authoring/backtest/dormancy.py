@@ -40,6 +40,7 @@ _CHANGED_BY_EVENTS = frozenset(
         "silenced",
         "target_lock",
         "global_limits",
+        "storm",
         "lease",
         "cooldown",
         "rate_limit",
@@ -49,7 +50,10 @@ _CHANGED_BY_EVENTS = frozenset(
         "loop",
     }
 )
-"""Guards that change their mind at the time that they name, or with something that is counted."""
+"""Guards that change their mind at the time that they name, or with something that is counted.
+
+`storm` never does: a backtest knows no storms.
+"""
 _CHANGED_BY_ANSWERS = frozenset({"promql", "alert_active", "not_firing", "max_targets"})
 """Guards that change their mind with an answer, or with something that is counted.
 

@@ -24,6 +24,7 @@ from remediator.runs.states import RunState
 from remediator.runs.verdicts import Ask, Decision
 
 _COUNTED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.INEFFECTIVE})
+_TAKES = "takes"
 _WITHOUT_A_PLAN = timedelta(minutes=1)
 
 
@@ -274,7 +275,11 @@ class Lifecycle:
             return run.recorded.took
         if run.plan is None:
             return _WITHOUT_A_PLAN
-        return run_takes(run.plan, self._deciding.capabilities, self._deciding.assumed)
+        known: timedelta | None = run.scope.worked_out.get((_TAKES, run.plan.policy_hash, run.plan.option))
+        if known is None:
+            known = run_takes(run.plan, self._deciding.capabilities, self._deciding.assumed)
+            run.scope.worked_out[_TAKES, run.plan.policy_hash, run.plan.option] = known
+        return known
 
     def _record(self, run: BacktestRun, outcome: Outcome, reason: Reason | None, now: datetime) -> None:
         self._world.record(run.admission, LookPhase.ACTING, now, outcome, reason, run.option)

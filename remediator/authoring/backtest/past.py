@@ -72,5 +72,7 @@ class Past(Generic[P]):
         own = self._own.get(name)
         mine = own.since(now - prepared.window) if own is not None else ()
         every = self._all.since(now - self._others_for)
+        if not mine and prepared.others_window == self._others_for:
+            return every
         others = [one for one in every if one.policy != name and one.at >= since]
         return (*mine, *others) if others else mine

@@ -17,7 +17,7 @@ from remediator.guards.rate_limit import RateLimitParams
 from remediator.runs.verdicts import Verdict, VerdictKind
 
 _ALIKE_FOR_ALL_TARGETS = frozenset(
-    {"hold", "silenced", "global_limits", "approval", "failure_breaker", "time_window"}
+    {"hold", "silenced", "storm", "global_limits", "approval", "failure_breaker", "time_window"}
 )
 """Guards that see no more of an alert than whether it is silenced; `hold`, while there is none."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from remediator.authoring.backtest.episodes import OpenEpisode
@@ -17,6 +17,7 @@ from remediator.runs.verdicts import Ask, Decision, VerdictKind
 
 _NAMES_KEPT = 10_000
 _CONTENTIONS_KEPT = 10_000
+_HOUR = timedelta(hours=1)
 
 
 class Came(StrEnum):
@@ -82,6 +83,7 @@ class Tally:
         self.contentions: dict[tuple[str, str, str], Contention] = {}
         self.hours: dict[datetime, Hour] = defaultdict(Hour)
         self.facts_unknown: Counter[str] = Counter()
+        self._latest = (datetime.min.replace(tzinfo=UTC), Hour())
 
     def opened(self, episode: OpenEpisode, admissions: Sequence[BacktestAdmission], now: datetime) -> None:
         """Count an episode."""
@@ -185,7 +187,12 @@ class Tally:
         return None
 
     def _hour(self, now: datetime) -> Hour:
-        return self.hours[now.replace(minute=0, second=0, microsecond=0)]
+        since, hour = self._latest
+        if not since <= now < since + _HOUR:
+            since = now.replace(minute=0, second=0, microsecond=0)
+            hour = self.hours[since]
+            self._latest = since, hour
+        return hour
 
 
 def what_came(admission: BacktestAdmission) -> Came:
