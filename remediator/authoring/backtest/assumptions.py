@@ -48,6 +48,8 @@ class Assumptions:
             f"{'holds, and a count is large' if self.promql_holds else 'does not hold'}.",
             "Whether another alert is active is answered from the alerts that are replayed.",
             "No alert was silenced, except where a recorded decision says so.",
+            "No storm of alerts is known: `limits.storm` blocks nothing, and whoever waits looks again every "
+            "`recheck`, however long the line.",
             f"Facts that were not recorded are {'assumed as ' + facts if facts else 'unknown'}; an option "
             "whose `when` reads an unknown fact is shown as unknown.",
             "A temporary change goes back as soon as its policy lets it, and going back works.",
