@@ -41,7 +41,7 @@ def admit(tx: Tx, engine: Engine, episode: Episode, now: datetime, *, fresh: boo
     `fresh` says that the episode was opened just now; only then is `no_match` worth a row.
     """
     planned = blocked = 0
-    known = {admission.policy for admission in tx.admissions_of_episode(episode.id)}
+    known = set() if fresh else {admission.policy for admission in tx.admissions_of_episode(episode.id)}
     matching = list(engine.policies.matching(episode.labels))
     for prepared in matching:
         if prepared.policy.name in known:

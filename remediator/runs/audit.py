@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -138,6 +139,8 @@ def chain(entry: AuditEntry, sequence: int, previous_hash: str) -> AuditRow:
     return AuditRow(*told, hash=_digest(told))
 
 
+# What happened together has the same time.
+@lru_cache(maxsize=64)
 def _moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -36,6 +37,8 @@ R = TypeVar("R")
 Change = Callable[[Any], Any]
 
 
+# All that a delivery writes has the same few times.
+@lru_cache(maxsize=1024)
 def to_text(moment: datetime) -> str:
     """Write a time as fixed-width UTC text, so that text order is time order.
 
