@@ -20,8 +20,8 @@ _BEFORE_CUT = re.compile(rf"\n?\[{CUT}|{CUT}|\Z")
 
 def secret_forms(secret: str) -> set[str]:
     """Return the secret as it is, in JSON, as Python writes it, in an address, and within base64."""
-    forms = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret), quote(secret, safe="")}
     data = secret.encode("utf-8", "surrogateescape")
+    forms = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(data), quote(data, safe="")}
     if len(data) >= SHORTEST_PIECE:
         for before, mixed in enumerate(_MIXED):
             encoded = base64.b64encode(bytes(before) + data).decode().rstrip("=")

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
+import re2
 from pydantic import AfterValidator
 
 from remediator.errors import RemediatorError
@@ -64,11 +65,11 @@ class Redactor:
 
     def __init__(self, references: frozenset[str]) -> None:
         self._references = sorted(references)
-        self._worked_out: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._last = _Known(())
 
     def text(self, text: str) -> str:
         """Return `text` with secrets replaced by `[env:NAME]`."""
-        return _hidden(text, self._known())
+        return self._known().hidden(text)
 
     def json(self, value: Any) -> Any:
         """Return a JSON value with secrets replaced in every string and key, at any depth."""
@@ -76,39 +77,57 @@ class Redactor:
 
         def clean(node: Any) -> Any:
             if isinstance(node, str):
-                return _hidden(node, known)
+                return known.hidden(node)
             if isinstance(node, dict):
                 return {clean(key): clean(child) for key, child in node.items()}
             if isinstance(node, list | tuple):
                 return [clean(child) for child in node]
             return node
 
-        return clean(value) if known else value
+        return clean(value) if known.secrets else value
 
-    def _known(self) -> list[tuple[str, str]]:
-        """Return each form of each secret with its reference."""
-        known: list[tuple[str, str]] = []
+    def _known(self) -> _Known:
+        """Look every secret up, and work out anew what to look for where one has changed."""
+        secrets: list[tuple[str, str]] = []
         for reference in self._references:
             try:
                 value = resolve_secret(reference)
             except SecretUnavailableError:
                 continue
-            if len(value) < _SHORTEST_REDACTED:
-                continue
-            before, forms = self._worked_out.get(reference, ("", ()))
-            if before != value:
-                forms = tuple(secret_forms(value))
-                self._worked_out[reference] = (value, forms)
-            known += [(form, reference) for form in forms]
+            if len(value) >= _SHORTEST_REDACTED:
+                secrets.append((value, reference))
+        if self._last.secrets != tuple(secrets):
+            self._last = _Known(tuple(secrets))
+        return self._last
+
+
+class _Known:
+    """Secrets with their references, and what to look for in a text."""
+
+    def __init__(self, secrets: tuple[tuple[str, str], ...]) -> None:
+        self.secrets = secrets
+        forms = {form: reference for value, reference in secrets for form in secret_forms(value)}
         # Longest first, so that a secret that contains another is replaced whole.
-        return sorted(known, key=lambda pair: -len(pair[0]))
+        self._forms = sorted(forms.items(), key=lambda pair: -len(pair[0]))
+        # One look tells of nearly every text that nothing of any secret is in it.
+        pieces = {piece for form in forms for piece in (form[:SHORTEST_PIECE], form[-SHORTEST_PIECE:])}
+        options = re2.Options()
+        options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are: not all need be text
+        found = b"|".join(re2.escape(_bytes(piece)) for piece in sorted(pieces))
+        self._pieces: Any = re2.compile(found, options)
+
+    def hidden(self, text: str) -> str:
+        """Return `text` without any of them."""
+        if not self.secrets or not self._pieces.search(_bytes(text)):
+            return text
+        for form, reference in self._forms:
+            if form in text:
+                text = text.replace(form, f"[{reference}]")
+        for form, reference in self._forms:
+            if len(form) > SHORTEST_PIECE:
+                text = without_pieces(text, form, f"[{reference}]")
+        return text
 
 
-def _hidden(text: str, known: list[tuple[str, str]]) -> str:
-    for form, reference in known:
-        if form in text:
-            text = text.replace(form, f"[{reference}]")
-    for form, reference in known:
-        if len(form) > SHORTEST_PIECE:
-            text = without_pieces(text, form, f"[{reference}]")
-    return text
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

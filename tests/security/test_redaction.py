@@ -68,6 +68,13 @@ def test_what_is_short_is_no_piece() -> None:
     assert all(len(form) >= SHORTEST_PIECE for form in secret_forms("12345678"))
 
 
+@pytest.mark.parametrize("secret", ["key-\udcff\udcfe-more", "ключ-ключ-ключ", "a.b*c+d(e)|f[g]", "1234"])
+def test_any_secret_is_hidden(redactor: Redactor, monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("CANARY", secret)
+    assert redactor.text(f"it is {secret}.") == f"it is [{_REFERENCE}]."
+    assert redactor.text("half a character: \ud800") == "half a character: \ud800"
+
+
 def test_a_rotated_secret_is_hidden_at_once(redactor: Redactor, monkeypatch: pytest.MonkeyPatch) -> None:
     assert redactor.text(SECRET) == f"[{_REFERENCE}]"
     monkeypatch.setenv("CANARY", "another-secret")

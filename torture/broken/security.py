@@ -233,7 +233,7 @@ SECURITY = (
             "command lines, reports, notices, exports, backups"
         ),
         file="remediator/secret_refs.py",
-        changes=(("forms = tuple(secret_forms(value))", "forms = (value,)"),),
+        changes=(("for form in secret_forms(value)}", "for form in (value,)}"),),
         noticed_by="tests/security/test_redaction.py::test_encoded_it_is_hidden_as_well",
     ),
     Broken(
