@@ -261,7 +261,7 @@ class Reads(Protocol):
         ...
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
-        """Return what gauges show: `runs_in_state`, `leases_open` by policy, `audit` head sequence."""
+        """Return what gauges show: `runs_in_state`, `leases_open` by policy, `audit` head and archived."""
         ...
 
 

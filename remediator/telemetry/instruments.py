@@ -136,6 +136,9 @@ class StateInstruments:
         self.leases_open = gauge("remediator_leases_open", "Temporary changes that stand.", "policy")
         self.degraded = gauge("remediator_degraded", "1 while a policy has a lease open.", "policy")
         self.audit_head = gauge("remediator_audit_head_sequence", "Sequence of the newest audit row.")
+        self.audit_archived = gauge(
+            "remediator_audit_archived_sequence", "Sequence of the newest audit row that was archived."
+        )
         self.policies_refused = gauge(
             "remediator_policies_refused", "1 while the newest policy files are refused."
         )

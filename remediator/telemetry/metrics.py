@@ -132,8 +132,9 @@ class Metrics:
             # A policy that is gone may still have a lease: the store's names are bounded too.
             self._now.leases_open.labels(policy).set(leases.get(policy, 0))
             self._now.degraded.labels(policy).set(1 if leases.get(policy, 0) else 0)
-        for sequence in counts.get("audit", {}).values():
-            self._now.audit_head.set(sequence)
+        log = counts.get("audit", {})
+        self._now.audit_head.set(log.get("head", 0))
+        self._now.audit_archived.set(log.get("archived", 0))
 
     def set_unready(self, reasons: Collection[str]) -> None:
         """Set why the server is not ready; nothing when it is."""

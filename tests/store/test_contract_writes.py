@@ -141,11 +141,11 @@ async def test_counts_for_gauges(store: Store) -> None:
         tx.add(lease(1, "memory", state=LeaseState.KEPT, closed_at=NOW))
         tx.audit(entry())
 
-    empty = {"runs_in_state": {}, "leases_open": {}, "audit": {"head": 0}}
+    empty = {"runs_in_state": {}, "leases_open": {}, "audit": {"head": 0, "archived": 0}}
     assert await store.read(lambda reads: reads.counts()) == empty
     await store.write(work)
     assert await store.read(lambda reads: reads.counts()) == {
         "runs_in_state": {"running": 2, "failed": 1},
         "leases_open": {"p": 1},
-        "audit": {"head": 1},
+        "audit": {"head": 1, "archived": 0},
     }

@@ -172,10 +172,13 @@ def test_every_audit_action_is_taken_without_an_error(metrics: Metrics, registry
 
 
 def test_gauges_follow_the_stores_counts(metrics: Metrics, registry: CollectorRegistry) -> None:
-    metrics.set_counts({"runs_in_state": {"running": 2}, "leases_open": {"pms": 1}, "audit": {"head": 12}})
+    metrics.set_counts(
+        {"runs_in_state": {"running": 2}, "leases_open": {"pms": 1}, "audit": {"head": 12, "archived": 5}}
+    )
     assert registry.get_sample_value("remediator_runs_in_state", {"state": "running"}) == 2
     assert registry.get_sample_value("remediator_degraded", {"policy": "pms"}) == 1
     assert registry.get_sample_value("remediator_audit_head_sequence") == 12
+    assert registry.get_sample_value("remediator_audit_archived_sequence") == 5
 
     metrics.set_counts({"runs_in_state": {}, "leases_open": {}, "audit": {"head": 13}})
     assert registry.get_sample_value("remediator_runs_in_state", {"state": "running"}) == 0

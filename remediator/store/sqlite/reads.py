@@ -251,7 +251,9 @@ class SqliteReads:
             f"SELECT policy, count(*) FROM leases WHERE {STANDING} GROUP BY policy"  # nosec B608  # only names of the code's own catalogs; values are bound
         ).fetchall()
         head = self._connection.execute("SELECT max(sequence) FROM audit").fetchone()[0]
-        return {"runs_in_state": dict(states), "leases_open": dict(leases), "audit": {"head": head or 0}}
+        archived = self._connection.execute("SELECT max(sequence) FROM audit_checkpoints").fetchone()[0] or 0
+        log = {"head": head or archived, "archived": archived}
+        return {"runs_in_state": dict(states), "leases_open": dict(leases), "audit": log}
 
     def _one(self, kind: type[R], clause: str, *values: Any) -> R | None:
         table = TABLES[kind]
