@@ -21,7 +21,7 @@ _MICROSECONDS = 1_000_000
 # Half of the smallest step of a datetime: nearer timers are due at the same moment.
 _RESOLUTION_SECONDS = 0.5 / _MICROSECONDS
 # Of the loop, at one moment. What is due, and never done with, would turn for ever.
-_MOST_TURNS = 3_000_000
+_MOST_TURNS = 300_000
 
 
 class StuckError(RemediatorError):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from remediator.runs.audit import AuditAction
 from torture.audit.rows import Seen
+
+_LATE = timedelta(minutes=20)
+"""A hold, a lock or a server that is down may well keep a change standing for some time."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,7 @@ class AlertsJudge:
             case AuditAction.LEASE_OPENED:
                 self._leases[row.detail["lease_id"]] = "open"
             case AuditAction.LEASE_CLOSED:
+                yield from self._late(row)
                 self._leases[row.detail["lease_id"]] = row.detail["state"]
 
     def end(self) -> Iterator[str]:
@@ -42,6 +47,11 @@ class AlertsJudge:
         for lease, state in self._leases.items():
             if state == "open":
                 yield f"lease {lease}: the change neither went back nor was anybody told"
+
+    def _late(self, row: Seen) -> Iterator[str]:
+        late = row.at - datetime.fromisoformat(row.detail["expires_at"])
+        if self._leases.get(row.detail["lease_id"]) == "open" and late > _LATE:
+            yield f"row {row.number}: a change went back only {late} after its time"
 
     def _closed(self, row: Seen) -> Iterator[str]:
         identity = next((one for one, episode in self._open.items() if episode == row.episode), None)

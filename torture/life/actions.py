@@ -119,7 +119,14 @@ class Set(BaseAction):
         return await self.things.answer() or succeeded()
 
 
+class Mark(Set):
+    """What it sets belongs to the run, as a silence does, and goes back with the run's end."""
+
+    name: ClassVar[str] = "test.mark"
+    ends_with_run: ClassVar[bool] = True
+
+
 def actions_on(things: Things) -> dict[str, Action[Any]]:
     """Return them all by name."""
-    kinds = (Act, Probed, Repeatable, Set)
+    kinds = (Act, Probed, Repeatable, Set, Mark)
     return {kind.name: kind(things) for kind in kinds}

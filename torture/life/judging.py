@@ -17,7 +17,7 @@ from remediator.store.base import Filter, Order, Reads
 from torture.audit.judging import broken_in
 from torture.audit.rows import seen
 from torture.life.life import Life
-from torture.life.policies import RULES
+from torture.life.policies import RULES, SET_TO
 from torture.life.things import AS_IT_WAS
 
 EVENTS = 40
@@ -83,7 +83,7 @@ def _left(reads: Reads, life: Life, rows: Sequence[AuditRow]) -> Iterator[str]:
         standing = any(
             lease.resource == f"services:{thing}" and lease.state is not LeaseState.UNDONE for lease in leases
         )
-        if value in (5, 7) and not standing:
+        if value in SET_TO and not standing:
             yield f"{thing} is {value}, was {AS_IT_WAS}, and no lease says so"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -22,13 +22,13 @@ from remediator.store.sqlite.memory import empty_database
 from torture.life.beginning import START
 from torture.life.policies import NAMES
 from torture.life.process import Process
-from torture.life.things import LOOKS, Surveys, Things
+from torture.life.things import LOOKS, THINGS, Surveys, Things
 
 _ALERTS = [(name, thing) for name in ("Broken", "Slow", "Down") for thing in ("x", "y")]
 _PAUSES_SECONDS = (0, 0, 1, 1, 5, 5, 20, 45, 130)
 _LONGEST_KILL = 25
 _LONGEST_DOWN_SECONDS = 90
-_AFTERWARDS = timedelta(hours=1)
+_AFTERWARDS = timedelta(minutes=40)
 _ALL = Filter(order=Order.OLDEST, limit=100_000)
 
 ANA = Actor(name="ana", roles=frozenset({Role.APPROVER}), groups=frozenset({"oncall"}))
@@ -182,7 +182,7 @@ class Life:
     async def _meddle(self) -> None:
         """Somebody changes a thing by hand."""
         if self.random.random() < 1 / 4:
-            self.things.values[self.random.choice(("a", "b"))] = 99
+            self.things.values[self.random.choice(THINGS)] = 99
 
     # ---- surroundings
 
@@ -210,13 +210,19 @@ class Life:
         self.process = self._start()
 
     async def _calm_down(self) -> None:
-        """Nothing fails any more, all alerts resolve, all holds end; then let an hour pass."""
+        """Nothing fails any more. What was changed for alerts that do not resolve yet runs out first."""
         await self._restart()
         self.things.calm = True
         self.surveys.ok, self.surveys.suppressed = LOOKS["holds"], False
-        for name, thing in _ALERTS:
-            await self._deliver(self._alert(AlertStatus.RESOLVED, name, thing))
+        first = self.random.sample(_ALERTS, len(_ALERTS) // 2)
+        await self._resolve_all(first)
         await self.clock.sleep(_AFTERWARDS)
+        await self._resolve_all([alert for alert in _ALERTS if alert not in first])
+        await self.clock.sleep(_AFTERWARDS)
+
+    async def _resolve_all(self, alerts: Sequence[tuple[str, str]]) -> None:
+        for name, thing in alerts:
+            await self._deliver(self._alert(AlertStatus.RESOLVED, name, thing))
 
     # ---- what is left
 

@@ -16,7 +16,7 @@ from remediator.settings import Settings
 from torture.audit.rules import Rules, rules_of
 from torture.life.actions import actions_on
 from torture.life.beginning import START
-from torture.life.things import Things
+from torture.life.things import THINGS, Things
 
 _RAISE = """
 policy: raise
@@ -74,18 +74,21 @@ again: {after: 2m, max: 2}
 options:
   - name: both
     steps:
+      - {uses: test.mark, with: {thing: c, value: 9}, timeout: 10s}
       - {uses: test.repeatable, with: {thing: a}, timeout: 10s}
       - {uses: test.act, with: {thing: b}, timeout: 10s}
     verify: {promql: ok, within: 10s, every: 5s}
 """
 TEXTS = (_RAISE, _LOWER, _ASKS, _BOTH)
+SET_TO = (5, 7, 9)
+"""What they set things to, for a time."""
 NAMES = ("raise", "lower", "asks", "both")
 _LIMITS = {"concurrent_runs": 2, "runs_per_minute": 5}
 
 SETTINGS = Settings.model_validate(
     {
         "mode": "enforce",
-        "services": {thing: {"url": "http://127.0.0.1:1"} for thing in ("a", "b")},
+        "services": {thing: {"url": "http://127.0.0.1:1"} for thing in THINGS},
         "limits": _LIMITS,
     }
 )

@@ -14,6 +14,7 @@ from remediator.clock import Clock
 from remediator.runs.answers import AlertsQuery, Answer, Sample
 
 AS_IT_WAS = 1
+THINGS = ("a", "b", "c")
 HOLDS = Answer(samples=(Sample(labels={}, value=1.0),))
 _TAKES_SECONDS = (0.0, 0.0, 0.2, 3.0, 20.0)
 _HANGS = timedelta(hours=1)
@@ -30,7 +31,7 @@ class Things:
 
     clock: Clock
     random: Random
-    values: dict[str, int] = field(default_factory=lambda: {"a": AS_IT_WAS, "b": AS_IT_WAS})
+    values: dict[str, int] = field(default_factory=lambda: dict.fromkeys(THINGS, AS_IT_WAS))
     effects: Counter[str] = field(default_factory=Counter)
     """By the step's key: how often it had its effect."""
     violations: list[str] = field(default_factory=list)
