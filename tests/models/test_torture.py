@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from remediator.authoring.reference import PROJECT
 from torture import simulation
 from torture.__main__ import main
 from torture.catalog import TRIALS, Entry
@@ -83,3 +84,8 @@ def test_two_traces_of_one_seed_are_a_violation(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(simulation, "live", lambda seed, events: Lived((), next(traces), (), ()))
     (told,) = simulation.broken_by(7, events=3, twice=True)
     assert "two traces" in told
+
+
+@pytest.mark.parametrize("entry", TRIALS, ids=lambda entry: entry.name)
+def test_each_trial_is_described(entry: Entry) -> None:
+    assert f"**{entry.name}**" in (PROJECT / "docs" / "reliability.md").read_text(encoding="utf-8")
