@@ -15,6 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 
+class UnwatchedError(Exception):
+    """It was started, could not be watched, and was killed: nobody knows what it did meanwhile."""
+
+
 class ChildProcess:
     """One program in a session, and so a process group, of its own."""
 
@@ -39,7 +43,8 @@ class ChildProcess:
         """Start it; the descriptors are inherited, and stay the caller's to close.
 
         Raises:
-            OSError: when it can't be started, or not be watched; then it was ended again.
+            OSError: when it can't be started.
+            UnwatchedError: when it was, and can't be watched.
             ValueError: when an argument holds a null byte.
         """
         process = subprocess.Popen(  # noqa: S603  (an argv list, checked by whoever asks)  # nosec B603
@@ -47,11 +52,11 @@ class ChildProcess:
         )
         try:
             descriptor = os.pidfd_open(process.pid)
-        except OSError:
+        except OSError as error:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            raise
+            raise UnwatchedError(error.strerror) from error
         return cls(process, descriptor)
 
     @property

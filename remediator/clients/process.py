@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from remediator.clients.capped_output import CappedOutput
-from remediator.clients.child_process import ChildProcess
+from remediator.clients.child_process import ChildProcess, UnwatchedError
 from remediator.clients.errors import ClientError, Fault
 
 # What a program needs to find its way; everything else, and above all secrets, is given explicitly.
@@ -90,6 +90,8 @@ class ProcessRunner:
                 )
             except (OSError, ValueError) as error:
                 return ProcessResult(exit_code=None, stderr=_why_not_started(error, cwd), started=False)
+            except UnwatchedError as error:
+                return ProcessResult(exit_code=None, stderr=f"it could not be watched: {error}")
             pipes.close_inherited()
             running = _Running(process, self._grace)
             with self._registered(running, key):

@@ -193,3 +193,20 @@ async def test_kills_by_key(processes: ProcessRunner, tmp_path: Path, key: str, 
         result.settle("it")
     assert caught.value.fault is (Fault.LOST if told else Fault.TIMED_OUT)
     assert processes.kill(key) == 0
+
+
+async def test_what_was_started_and_cannot_be_watched_is_ended_and_not_taken_for_not_started(
+    processes: ProcessRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def refuse(pid: int) -> int:
+        seen.append(pid)
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    result = await processes.run(python("import time; time.sleep(60)"), within=LONG)
+    with pytest.raises(ClientError) as raised:
+        result.settle("sleeper")
+    assert raised.value.fault is Fault.LOST
+    await gone(seen[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from remediator.engine.readiness import Unready
 from remediator.runs.states import LeaseState, RunState
+from remediator.runs.storms import Storm
 from remediator.settings import Settings
 from remediator.store.base import Tx
 from remediator.web.server import ListenError, WebServer
@@ -27,6 +29,21 @@ async def test_ready_names_every_reason_and_shows_notes(served: Site) -> None:
     assert reply.status == HTTPStatus.SERVICE_UNAVAILABLE
     assert reply.json["reasons"] == {"audit_chain": "row 7 was altered"}
     assert (await served.ask("GET", "/health/live", who=None)).status == HTTPStatus.OK
+
+
+async def test_a_storm_shows_and_is_no_reason(served: Site) -> None:
+    begun = Storm(began_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    storm = await served.services.store.write(lambda tx: tx.add(begun))
+    reply = await served.ask("GET", "/health/ready", who=None)
+    assert (reply.status, reply.json["ready"]) == (HTTPStatus.OK, True)
+    assert "since 2026-01-02 03:04:05 UTC" in reply.json["notes"]["storm"]
+    page = await served.ask("GET", "/")
+    assert b"A storm of alerts" in page.body
+    metrics = await served.ask("GET", "/metrics", who=None)
+    assert b"remediator_storm 1.0" in metrics.body
+    await served.services.store.write(lambda tx: tx.save(replace(storm, ended_at=begun.began_at)))
+    assert (await served.ask("GET", "/health/ready", who=None)).json["notes"] == {}
+    assert b"A storm of alerts" not in (await served.ask("GET", "/")).body
 
 
 async def test_what_is_changed_for_a_while_shows_and_is_no_reason(served: Site) -> None:
