@@ -151,7 +151,7 @@ def _a_busy_day(busy: Busy, client: httpx.Client, canaries: Canaries, token: str
         ended = {run["policy"] for run in runs if run["state"] in ("failed", "ineffective", "needs_human")}
         return ended >= {*STEPS, "verified"} and any(run["state"] == "awaiting_approval" for run in runs)
 
-    busy.until(over, "not everything went wrong that was to", seconds=40)
+    busy.until(over, "not everything went wrong that was to", seconds=240)
     asked = next(
         run
         for run in client.get("/api/v1/runs", headers=headers).json()["items"]

@@ -86,6 +86,7 @@ def _configure(receiver: Receiver, inner: str) -> Path:
     kept = receiver.folder / "kept"
     receiver.configure(
         {
+            "limits": {"runs_per_minute": 1000},
             "services": {"inner": {"url": f"{inner}/base", "paths": ["POST /rooms/*"]}},
             "commands": {
                 "record": {
