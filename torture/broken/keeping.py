@@ -15,14 +15,14 @@ KEEPING = (
                 '    if not path.name:\n        raise ArchiveError(f"{path} is not whole',
             ),
         ),
-        noticed_by="tests/jobs/test_prune.py::test_of_a_broken_log_nothing_leaves",
+        noticed_by="tests/jobs/test_archiving.py::test_of_a_broken_log_nothing_leaves",
     ),
     Broken(
         name="writes over the archive of another past",
         promise="What leaves the log is in its archive first, and the chain goes on",
         file="remediator/jobs/prune.py",
         changes=(("        if not rows or rows[0].hash != archive.hash:\n", "        if not rows:\n"),),
-        noticed_by="tests/jobs/test_prune.py"
+        noticed_by="tests/jobs/test_archiving.py"
         "::test_an_archive_of_another_past_is_neither_taken_nor_written_over",
     ),
     Broken(
