@@ -106,7 +106,7 @@ def _with_facts(question: Question, target: str, verdicts: tuple[Verdict, ...]) 
         return _blocked(question, target, verdicts, Reason.TEMPLATE_ERROR, f"{choice.option.name}: {error}")
     except PlanRefusedError as error:
         return _blocked(question, target, verdicts, Reason.REFUSED, f"{choice.option.name}: {error}")
-    lease_look = _look(question, target, attributes_of(plan, question.capabilities))
+    lease_look = _look(question, target, _attributes(question, plan))
     verdicts = (*verdicts, *evaluate_guards((question.capabilities.lease,), lease_look))
     denied = _first_denial(question, verdicts)
     if denied is not None:
@@ -160,6 +160,15 @@ def attributes_of(plan: Plan, capabilities: Capabilities) -> tuple[tuple[str, st
         if not step.deferred:
             pairs.extend(capabilities.action(step.action).attributes(capabilities.typed(step)))
     return tuple(dict.fromkeys(pairs))
+
+
+def _attributes(question: Question, plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Return what a plan changes lastingly, worked out once for each scope, as the plan itself is."""
+    key = ("attributes", plan.policy_hash, plan.option)
+    known: tuple[tuple[str, str], ...] | None = question.scope.worked_out.get(key)
+    if known is None:
+        known = question.scope.worked_out[key] = attributes_of(plan, question.capabilities)
+    return known
 
 
 def _look(question: Question, target: str, attributes: tuple[tuple[str, str], ...] = ()) -> Look:
