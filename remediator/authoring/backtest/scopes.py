@@ -9,7 +9,7 @@ from remediator.engine.capabilities import PreparedPolicy
 from remediator.engine.scopes import Facts, scope_of
 from remediator.policy.expressions import Scope
 
-_REMEMBERED = 15_000
+_REMEMBERED = 10_000
 _OF_ONE_EPISODE = frozenset({"episode", "run", "decision"})
 _Labels = frozenset[tuple[str, str]]
 
