@@ -21,7 +21,7 @@ from torture.life.policies import RULES, SET_TO
 from torture.life.things import AS_IT_WAS
 
 EVENTS = 40
-"""How much happens in a life, unless told otherwise."""
+"""How much happens in a long life."""
 
 _ALL = Filter(order=Order.OLDEST, limit=100_000)
 
