@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import timezone as tz
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -51,7 +52,7 @@ class CronCalendar:
         except CronError as error:
             return str(error)
         try:
-            trigger = _trigger(fields, timezone)
+            trigger = _trigger(fields, ZoneInfo(timezone))
         except ValueError as error:
             return f"is not a cron expression: {error}; write it like `*/5 * * * *` or `0 6 * * mon`"
         if trigger.get_next_fire_time(None, _ANY_YEAR) is None:
@@ -60,23 +61,47 @@ class CronCalendar:
 
     def next_after(self, cron: str, timezone: str, moment: datetime) -> datetime | None:
         """Return the first due time after `moment`, in UTC."""
-        fields = parse_cron(cron)
-        trigger, zone = _trigger(fields, timezone), ZoneInfo(timezone)
-        while True:
-            due: datetime | None = trigger.get_next_fire_time(None, (moment + _TICK).astimezone(zone))
-            if due is None:
-                return None
-            moment = due.astimezone(UTC)
-            if fields.every_hour or not moment.astimezone(zone).fold:
-                return moment
+        fields, zone = parse_cron(cron), ZoneInfo(timezone)
+        found = (_shown_after(fields, zone, moment), _skipped_after(fields, zone, moment))
+        return min((due for due in found if due is not None), default=None)
+
+
+def _shown_after(fields: CronFields, zone: ZoneInfo, moment: datetime) -> datetime | None:
+    """Return the first due time after `moment` by what clocks show then, or will when one is skipped."""
+    trigger = _trigger(fields, zone)
+    while True:
+        due: datetime | None = trigger.get_next_fire_time(None, (moment + _TICK).astimezone(zone))
+        if due is None:
+            return None
+        moment = due.astimezone(UTC)
+        if fields.every_hour or not moment.astimezone(zone).fold:
+            return moment
+
+
+def _skipped_after(fields: CronFields, zone: ZoneInfo, moment: datetime) -> datetime | None:
+    """Return the first due time after `moment` that clocks would show had they not just been set forward."""
+    before = (moment - _LONGEST_GAP).astimezone(zone).utcoffset()
+    now = moment.astimezone(zone).utcoffset()
+    if before is None or now is None or now <= before:
+        return None
+    unchanged = tz(before)
+    due: datetime | None = _trigger(fields, unchanged).get_next_fire_time(
+        None, (moment + _TICK).astimezone(unchanged)
+    )
+    if due is None:
+        return None
+    shown = due.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    skipped = shown.replace(tzinfo=None) != due.replace(tzinfo=None)
+    return due.astimezone(UTC) if skipped else None
 
 
 _TICK = timedelta(microseconds=1)
+_LONGEST_GAP = timedelta(days=1)  # Samoa left out a whole day
 _ANY_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def _trigger(fields: CronFields, timezone: str) -> CronTrigger:
-    return CronTrigger(**asdict(fields), timezone=timezone)
+def _trigger(fields: CronFields, zone: tzinfo) -> CronTrigger:
+    return CronTrigger(**asdict(fields), timezone=zone)
 
 
 async def _again_and_again(job: Job) -> None:

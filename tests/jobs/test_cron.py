@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from remediator.jobs.scheduler import CronCalendar
@@ -103,6 +103,7 @@ def test_what_is_read(cron: str) -> None:
     st.timedeltas(timedelta(0), timedelta(days=364)),
     st.sampled_from(["* * * * *", "*/7 * * * *", "30 2 * * *", "0 */3 * * *", "15,45 1-3 * * sun"]),
 )
+@example(datetime(2026, 3, 28, 22, tzinfo=UTC) - datetime(2026, 1, 1, tzinfo=UTC), "30 2 * * *")
 def test_due_times_are_ever_later_and_none_lies_between(into: timedelta, cron: str) -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC) + into
     first = CALENDAR.next_after(cron, MADRID, moment)
