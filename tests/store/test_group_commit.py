@@ -13,6 +13,7 @@ import pytest
 
 from remediator.runs.audit import AuditRow
 from remediator.store.base import StoreCorruptError, StoreUnavailableError, Tx
+from remediator.store.sqlite.in_place import InPlace
 from remediator.store.sqlite.store import SqliteStore, open_store
 from remediator.store.sqlite.tx import SqliteTx
 from remediator.store.sqlite.writer import Writer
@@ -117,8 +118,8 @@ def connection(path: Path) -> Iterator[sqlite3.Connection]:
     opened.close()
 
 
-async def test_a_full_queue_refuses_at_once(connection: sqlite3.Connection) -> None:
-    writer = Writer(connection, lambda rows: None, queue_limit=2)
+async def test_a_full_queue_refuses_at_once(connection: sqlite3.Connection, path: Path) -> None:
+    writer = Writer(connection, InPlace(path), lambda rows: None, queue_limit=2)
     results = await grouped(writer.write, [_insert, _insert, _insert])
     assert kinds(results) == ["NoneType", "NoneType", "StoreUnavailableError"]
     assert "overloaded" in str(results[2])
@@ -126,7 +127,7 @@ async def test_a_full_queue_refuses_at_once(connection: sqlite3.Connection) -> N
 
 
 async def test_closing_finishes_what_is_queued(connection: sqlite3.Connection, path: Path) -> None:
-    writer = Writer(connection, lambda rows: None)
+    writer = Writer(connection, InPlace(path), lambda rows: None)
     tasks = [asyncio.ensure_future(writer.write(_insert)) for _ in range(600)]
     await asyncio.sleep(0)  # each has queued by the time this returns
     await writer.close()
@@ -138,9 +139,9 @@ async def test_closing_finishes_what_is_queued(connection: sqlite3.Connection, p
 
 
 async def test_a_large_queue_is_more_than_one_group_and_lets_others_have_a_turn(
-    connection: sqlite3.Connection,
+    connection: sqlite3.Connection, path: Path
 ) -> None:
-    writer = Writer(connection, lambda rows: None)
+    writer = Writer(connection, InPlace(path), lambda rows: None)
     order: list[str] = []
     loop = asyncio.get_running_loop()
 

@@ -90,6 +90,22 @@ async def test_one_server_however_the_file_is_reached(store: SqliteStore, path: 
         await open_store(link)
 
 
+@pytest.mark.parametrize("name", ["db.sqlite", "db.sqlite-wal"])
+async def test_a_file_that_went_away_keeps_nothing_and_is_named(
+    store: SqliteStore, path: Path, name: str
+) -> None:
+    """SQLite itself goes on in a file that nobody will find again."""
+    file, aside = path.with_name(name), path.with_name("aside")
+    file.rename(aside)
+    with pytest.raises(StoreUnavailableError, match=rf"{name} is gone .* put it back"):
+        await store.write(noting())
+    file.write_bytes(aside.read_bytes())
+    with pytest.raises(StoreUnavailableError, match=rf"{name} was replaced"):
+        await store.write(noting())
+    aside.rename(file)
+    await store.write(noting())
+
+
 async def test_closing_leaves_two_files_and_frees_the_lock(path: Path) -> None:
     store = await open_store(path)
     await store.write(noting())

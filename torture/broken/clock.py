@@ -56,8 +56,8 @@ CLOCK = (
         file="remediator/jobs/scheduler.py",
         changes=(
             (
-                "            if fields.every_hour or not moment.astimezone(zone).fold:\n",
-                "            if moment:\n",
+                "        if fields.every_hour or not moment.astimezone(zone).fold:\n",
+                "        if moment:\n",
             ),
         ),
         noticed_by="tests/jobs/test_cron.py::test_what_is_due_where_clocks_change",

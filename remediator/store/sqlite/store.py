@@ -21,6 +21,7 @@ from remediator.store.base import StoreCorruptError, StoreUnavailableError
 from remediator.store.sqlite.audit_index import AuditIndex, index_path, open_index
 from remediator.store.sqlite.audit_search import INDEX
 from remediator.store.sqlite.failures import of_database
+from remediator.store.sqlite.in_place import InPlace
 from remediator.store.sqlite.migrations import check_application, migrate
 from remediator.store.sqlite.reads import SqliteReads
 from remediator.store.sqlite.tx import SqliteTx
@@ -58,7 +59,7 @@ class SqliteStore:
         for reader in readers:
             self._readers.put(reader)
         self._pool = ThreadPoolExecutor(len(readers), thread_name_prefix="sqlite-reader")
-        self._writer = Writer(writer_connection, self._committed, patience=busy_timeout)
+        self._writer = Writer(writer_connection, InPlace(path), self._committed, patience=busy_timeout)
         self._closed = False
         self.chain_fault = chain_fault
         """The first fault of the audit log when it was opened, if any."""

@@ -15,9 +15,11 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from remediator.errors import RemediatorError
 from remediator.runs.audit import AuditRow
 from remediator.store.base import StoreUnavailableError
 from remediator.store.sqlite.failures import is_busy, of_database
+from remediator.store.sqlite.in_place import InPlace
 from remediator.store.sqlite.open_episodes import OpenEpisodes
 from remediator.store.sqlite.tx import SqliteTx
 
@@ -40,12 +42,14 @@ class Writer:
     def __init__(
         self,
         connection: sqlite3.Connection,
+        in_place: InPlace,
         committed: Callable[[Sequence[AuditRow]], None],
         *,
         patience: timedelta = timedelta(seconds=1),
         queue_limit: int = _QUEUE_LIMIT,
     ) -> None:
         self._connection = connection
+        self._in_place = in_place
         self._committed = committed
         self._queue_limit = queue_limit
         self._tries = 1 + patience // _RETRY
@@ -93,6 +97,10 @@ class Writer:
 
     def _commit_group(self) -> bool:
         """Run and commit the next group; False when another process has the database: try again later."""
+        astray = self._in_place.fault()
+        if astray is not None:
+            self._fail(self._gather(), StoreUnavailableError(astray))
+            return True
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
@@ -100,7 +108,7 @@ class Writer:
             if is_busy(error) and self._tried < self._tries:
                 return False
             self._tried = 0
-            self._fail(self._gather(), error)
+            self._fail(self._gather(), _failure(error))
             return True
         self._tried = 0
         self._commit(self._gather())
@@ -122,7 +130,7 @@ class Writer:
                     head = tx.head
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._fail(group, error)
+            self._fail(group, _failure(error))
             return
         # Refusals wait for the commit as well: they may rest on what another member wrote.
         for (_, future), (result, refusal) in zip(group, answers, strict=True):
@@ -147,14 +155,17 @@ class Writer:
         self._connection.execute("RELEASE member")
         return result, None
 
-    def _fail(self, group: Sequence[_Member], error: sqlite3.Error) -> None:
+    def _fail(self, group: Sequence[_Member], failure: RemediatorError) -> None:
         self._episodes.clear()
         if self._connection.in_transaction:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-        failure = of_database(error) or StoreUnavailableError(f"the database can't commit now: {error}")
         for _, future in group:
             _answer(future, None, failure)
+
+
+def _failure(error: sqlite3.Error) -> RemediatorError:
+    return of_database(error) or StoreUnavailableError(f"the database can't commit now: {error}")
 
 
 def _answer(future: asyncio.Future[Any], result: Any, refusal: BaseException | None) -> None:
