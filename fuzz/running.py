@@ -71,8 +71,10 @@ def inputs(target: str) -> list[Path]:
     return sorted(path for path in (CORPUS / target).iterdir() if path.is_file())
 
 
-def run(target: str, budget: timedelta, seed: int, *, keep: Path | None = None) -> Result:
-    """Fuzz one target until the budget is spent or something is found.
+def run(
+    target: str, budget: timedelta, seed: int, *, most: int | None = None, keep: Path | None = None
+) -> Result:
+    """Fuzz one target until the budget is spent, `most` inputs were tried, or something is found.
 
     New inputs that reach something new are left in `keep`, if it is given.
 
@@ -92,6 +94,7 @@ def run(target: str, budget: timedelta, seed: int, *, keep: Path | None = None) 
             f"-rss_limit_mb={_MEMORY_MB}",
             f"-artifact_prefix={found}/",
             "-print_final_stats=1",
+            f"-runs={-1 if most is None else most}",  # -1: as many as there is time for
         ]
         words = CORPUS / f"{target}.dict"
         if words.exists():
