@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated
 
@@ -24,6 +26,22 @@ def build_app() -> LazyGroup:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    with _collector_as_before():
+        return _run(arguments)
+
+
+@contextmanager
+def _collector_as_before() -> Iterator[None]:
+    """Commands collect garbage less often, each in its way; who runs one in a process goes on after it."""
+    thresholds = gc.get_threshold()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         build_app()(list(arguments), prog_name="remediator")
     except SystemExit as end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pty
@@ -60,6 +61,12 @@ def folder(tmp_path: Path) -> Path:
     line = {"received_at": "2026-01-05T12:00:00Z", "source": "default", "payload": _PAYLOAD}
     (tmp_path / "month.jsonl").write_text(json.dumps(line) + "\n")
     return tmp_path
+
+
+def test_garbage_is_collected_afterwards_as_before(remediator: Run, folder: Path) -> None:
+    before = gc.get_threshold(), gc.get_freeze_count()
+    assert remediator("backtest", "--from", "month.jsonl").code == 0
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
 
 
 def test_a_page_is_written_beside_what_is_printed(remediator: Run, folder: Path) -> None:
