@@ -17,6 +17,8 @@ from remediator.store.sqlite.audit_index import index_path
 
 _PATIENCE = timedelta(minutes=30)
 _MIB = 1024 * 1024
+# The log is of a year: what is measured is to read it, not to archive it.
+_KEPT = {"deliveries": "3650d", "records": "3650d", "audit": "3650d"}
 
 
 @contextmanager
@@ -35,7 +37,9 @@ def served_log(
     began = time.perf_counter()
     write_log(database, rows)
     _say(f"{rows:,} rows, {_mib(database)} MiB, written", began)
-    with remediator(folder, policies, settings, _PATIENCE.total_seconds()) as served:
+    with remediator(
+        folder, policies, {"retention": _KEPT, **(settings or {})}, _PATIENCE.total_seconds()
+    ) as served:
         _say("verified at the start, and ready", time.perf_counter() - served.ready_after_seconds)
         began = time.perf_counter()
         _await_index(database, served)
