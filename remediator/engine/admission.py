@@ -15,6 +15,7 @@ from remediator.engine.journal import note_run
 from remediator.engine.recording import keep_policy, record_decision
 from remediator.engine.schedule_rows import plan_schedules
 from remediator.engine.scopes import Facts, episode_context, scope_of
+from remediator.engine.turns import decide_at
 from remediator.guards.base import LookPhase
 from remediator.labels import SCHEDULE_SOURCE, is_drill
 from remediator.policy.expressions import RenderError, Scope
@@ -67,7 +68,7 @@ def look_again(tx: Tx, engine: Engine, now: datetime) -> None:
             if removed and engine.policies.get(admission.policy) is not None:
                 admission = tx.save(replace(admission, done=False))  # noqa: PLW2901  it is back
             if not admission.done:
-                look_at(tx, admission, now)
+                decide_at(tx, admission, now)
 
 
 def admit_one(tx: Tx, engine: Engine, episode: Episode, prepared: PreparedPolicy, now: datetime) -> Decision:
@@ -225,16 +226,11 @@ def settle(tx: Tx, admission: Admission, decision: Decision, now: datetime, rech
         join_run(tx, admission, decision.join_run_id, now)
         return
     if decision.outcome is Outcome.PLANNED:
-        look_at(tx, admission, now)
+        decide_at(tx, admission, now)
     elif decision.next_look_at is not None:
-        look_at(tx, admission, now + _patience(tx, admission, decision.next_look_at - now, recheck))
+        decide_at(tx, admission, now + _patience(tx, admission, decision.next_look_at - now, recheck))
     else:
         tx.clear_timer(TimerKind.DECIDE, admission.id)
-
-
-def look_at(tx: Tx, admission: Admission, due_at: datetime) -> None:
-    """Have an admission decided at a time; of several that are due the most important goes first."""
-    tx.set_timer(TimerKind.DECIDE, admission.id, due_at, admission.priority, admission.severity)
 
 
 def _patience(reads: Reads, admission: Admission, named: timedelta, recheck: timedelta) -> timedelta:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from remediator.engine.turns import decide_at
 from remediator.policy.model import Again, Policy, RevertOn
 from remediator.runs.episodes import Admission, Episode
 from remediator.runs.reasons import Outcome, Reason
@@ -91,7 +92,7 @@ def look_at_schedule(tx: Tx, policy: str, now: datetime) -> None:
 
 def _reopen(tx: Tx, admission: Admission, due_at: datetime) -> None:
     tx.save(replace(admission, done=False, outcome=Outcome.PLANNED, reason=None))
-    tx.set_timer(TimerKind.DECIDE, admission.id, due_at, admission.priority, admission.severity)
+    decide_at(tx, admission, due_at)
 
 
 def _again(run: Run) -> Again | None:

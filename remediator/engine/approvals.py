@@ -10,6 +10,7 @@ from remediator.engine.context import Engine
 from remediator.engine.dispatch import Wakes
 from remediator.engine.journal import change_state, note_run
 from remediator.engine.results import Result, Status
+from remediator.engine.turns import drive_at
 from remediator.runs.audit import AuditAction
 from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Reason
@@ -116,7 +117,7 @@ class Approvals:
             return Result(Status.DONE, f"approved by {len(votes)} of {request.count}", run)
         self._end(tx, run, request, ApprovalState.APPROVED, AuditAction.APPROVAL_GRANTED, now)
         run = change_state(tx, run, RunEvent.APPROVE, now, actor=actor.name)
-        tx.set_timer(TimerKind.DRIVE, run.id, now, run.priority)
+        drive_at(tx, run, now)
         return Result(Status.DONE, "approved; the guards are looked at once more, then it starts", run)
 
     def _end(

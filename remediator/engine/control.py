@@ -18,12 +18,13 @@ from remediator.engine.leases import STANDING
 from remediator.engine.moves import latest_attempts
 from remediator.engine.results import Result, Status
 from remediator.engine.reverts import create_revert
+from remediator.engine.turns import drive_at
 from remediator.policy.model import Approval
 from remediator.runs.audit import AuditAction, AuditEntry
 from remediator.runs.episodes import Episode
 from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Reason
-from remediator.runs.records import Run, StepRecord, TimerKind
+from remediator.runs.records import Run, StepRecord
 from remediator.runs.states import RUN_ENDED, RunKind, RunState, StepPhase, StepState
 from remediator.runs.verdicts import Ask
 from remediator.store.base import ConflictError, Tx
@@ -132,7 +133,7 @@ class Control:
         )
         run = replace(run, stop=None, stop_actor=None, option_result=None)
         run = change_state(tx, run, RunEvent.RESUME, now, actor=actor.name)
-        tx.set_timer(TimerKind.DRIVE, run.id, now, run.priority)
+        drive_at(tx, run, now)
         return Result(Status.DONE, "resumed", run)
 
     async def revert(self, run_id: int, *, actor: Actor, comment: str) -> Result:
@@ -160,7 +161,7 @@ class Control:
                 actor=actor.name,
                 comment=self._engine.redactor.text(comment),
             )
-            tx.set_timer(TimerKind.DRIVE, revert.id, now, revert.priority)
+            drive_at(tx, revert, now)
             return Result(Status.DONE, f"run {revert.id} undoes it", revert)
 
         result = await self._engine.store.write(work)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from remediator.engine.admission import join_run, look_at, question_for, settle
+from remediator.engine.admission import join_run, question_for, settle
 from remediator.engine.aftermath import look_at_schedule
 from remediator.engine.answers import Answers
 from remediator.engine.asking import ask_for_approval
@@ -20,6 +20,7 @@ from remediator.engine.lines import lets_pass
 from remediator.engine.recording import keep_policy, record_decision
 from remediator.engine.scopes import Facts, episode_context, scope_of
 from remediator.engine.shadow_records import watch_shadow
+from remediator.engine.turns import decide_at, drive_at
 from remediator.guards.base import LookPhase
 from remediator.guards.evaluate import queries_of
 from remediator.runs.answers import Answer, Query
@@ -29,7 +30,6 @@ from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Outcome, Reason
 from remediator.runs.records import Run, TimerKind
 from remediator.runs.verdicts import Decision
-from remediator.runs.waiting import severity_of
 from remediator.store.base import Reads, Tx
 
 
@@ -121,7 +121,7 @@ class Decider:
         decision = decide(question)
         if decision.needs_facts and facts is None:
             # A guard let go between the two looks: come back at once for the facts.
-            look_at(tx, subject.admission, question.now)
+            decide_at(tx, subject.admission, question.now)
             return
         self._store(tx, subject, decision, facts, question.now)
 
@@ -227,7 +227,7 @@ def begin(tx: Tx, run: Run, decision: Decision, now: datetime) -> Run:
         return change_state(tx, run, RunEvent.GIVE_UP, now, reason=decision.reason, detail=decision.detail)
     if decision.asks:
         return ask_for_approval(tx, run, decision.asks[0], now)
-    tx.set_timer(TimerKind.DRIVE, run.id, now, run.priority, severity_of(run.context["labels"]))
+    drive_at(tx, run, now)
     return run
 
 

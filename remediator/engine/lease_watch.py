@@ -20,6 +20,7 @@ from remediator.engine.journal import note_run
 from remediator.engine.leases import STANDING, close_lease, lease_facts
 from remediator.engine.reverts import create_revert
 from remediator.engine.scopes import scope_of
+from remediator.engine.turns import drive_at
 from remediator.policy.model import RevertOn
 from remediator.runs.audit import AuditAction
 from remediator.runs.records import Lease, Run, TimerKind
@@ -129,7 +130,7 @@ class LeaseWatch:
 
     def _revert(self, tx: Tx, run: Run, trigger: str) -> None:
         revert = create_revert(tx, self._engine, run, trigger)
-        tx.set_timer(TimerKind.DRIVE, revert.id, self._engine.clock.now(), run.priority)
+        drive_at(tx, revert, self._engine.clock.now())
         tx.clear_timer(TimerKind.LEASE, run.id)
         self._engine.failpoints.hit(Failpoint.REVERT_CREATED)
 

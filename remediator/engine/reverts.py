@@ -16,6 +16,7 @@ from remediator.engine.leases import STANDING, close_lease
 from remediator.engine.moves import latest_attempts
 from remediator.engine.step_records import about_step
 from remediator.engine.steps import StepRunner
+from remediator.engine.turns import drive_at
 from remediator.engine.verification import Verifier
 from remediator.runs.audit import AuditAction
 from remediator.runs.machine import RunEvent
@@ -121,14 +122,14 @@ class Reverter:
             now = self._engine.clock.now()
             current = owned(tx, run.id, run.epoch)
             if current.revert_trigger in _PATIENT and _held(tx, current, now):
-                tx.set_timer(TimerKind.DRIVE, run.id, now + _LOOK_AGAIN, run.priority)
+                drive_at(tx, run, now + _LOOK_AGAIN)
                 return False
             if _inherits(tx, current):
                 return True
             try:
                 tx.claim(lock_keys(current.resources, current.target), run.id, now)
             except ConflictError:
-                tx.set_timer(TimerKind.DRIVE, run.id, now + _LOOK_AGAIN, run.priority)
+                drive_at(tx, run, now + _LOOK_AGAIN)
                 return False
             return True
 

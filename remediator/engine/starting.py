@@ -20,16 +20,16 @@ from remediator.engine.lines import lets_pass
 from remediator.engine.recording import record_decision
 from remediator.engine.scopes import Facts, scope_of
 from remediator.engine.steps import Begun, StepRunner
+from remediator.engine.turns import drive_at
 from remediator.guards.base import LookPhase
 from remediator.guards.evaluate import queries_of
 from remediator.runs.answers import Answer, Query
 from remediator.runs.episodes import Episode
 from remediator.runs.machine import RunEvent
 from remediator.runs.reasons import Outcome, Reason
-from remediator.runs.records import ApprovalRequest, ApprovalState, Run, TimerKind
+from remediator.runs.records import ApprovalRequest, ApprovalState, Run
 from remediator.runs.states import RunState
 from remediator.runs.verdicts import Ask, Decision
-from remediator.runs.waiting import severity_of
 from remediator.store.base import Filter, Reads, Tx
 
 _IN_LINE = (RunState.PLANNED, RunState.HELD)
@@ -156,8 +156,7 @@ class Starter:
         run = tx.save(replace(run, reason=decision.reason, detail=decision.detail))
         if changed:
             self._record(tx, run, decision, episode, now)
-        severity = severity_of(run.context["labels"])
-        tx.set_timer(TimerKind.DRIVE, run.id, decision.next_look_at or now, run.priority, severity)
+        drive_at(tx, run, decision.next_look_at or now)
         return run
 
     def _go(self, tx: Tx, run: Run, decision: Decision, episode: Episode, now: datetime) -> Run:
