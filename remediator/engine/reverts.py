@@ -143,7 +143,7 @@ class Reverter:
             last = attempts.get(position)
             if last is not None and last.state is StepState.SUCCEEDED:
                 continue
-            end = await self._steps.run(run, step, position, StepPhase.UNDO, last)
+            end = await self._steps.run(run, step, position, StepPhase.UNDO)
             if end.stopped is not None:
                 return _End(ok=False, reason=end.stopped, detail="stopped by a person")
             if end.state is not StepState.SUCCEEDED:

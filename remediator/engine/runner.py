@@ -7,7 +7,7 @@ from dataclasses import replace
 from remediator.engine.context import Engine
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.ladder import Ladder
-from remediator.engine.moves import Move, MoveKind, latest_attempts, next_move
+from remediator.engine.moves import Move, MoveKind, next_move
 from remediator.engine.reverts import Reverter, create_revert
 from remediator.engine.starting import Started, Starter
 from remediator.engine.steps import StepEnd, StepRunner
@@ -111,11 +111,8 @@ class Runner:
     async def _step(self, run: Run, position: int) -> Run:
         if run.plan is None:
             return run
-        plan = run.plan
-        records = await self._engine.store.read(lambda reads: reads.steps_of_run(run.id))
-        last = latest_attempts(records, plan.option, StepPhase.ACT).get(position)
-        moves_on = self._ladder.move_on
-        end = await self._steps.run(run, plan.steps[position], position, StepPhase.ACT, last, moves_on)
+        planned = run.plan.steps[position]
+        end = await self._steps.run(run, planned, position, StepPhase.ACT, self._ladder.move_on)
         return await self._stepped(run, end)
 
     async def _stepped(self, run: Run, end: StepEnd) -> Run:

@@ -22,6 +22,7 @@ from remediator.engine.context import Engine
 from remediator.engine.failpoints import Failpoint
 from remediator.engine.journal import note_run, owned
 from remediator.engine.leases import LeaseHeldError, holds_all, leases_with, open_leases, settle_leases
+from remediator.engine.moves import latest_attempts
 from remediator.engine.planning import PlanRefusedError, check_step
 from remediator.engine.scopes import Facts, scope_of
 from remediator.engine.step_records import (
@@ -94,15 +95,15 @@ class StepRunner:
         planned: PlannedStep,
         position: int,
         phase: StepPhase,
-        last: StepRecord | None,
         moves_on: MovesOn | None = None,
     ) -> StepEnd:
-        """Bring one step to its end. `last` is its newest attempt, if a crash or a retry left one."""
+        """Bring one step to its end, from where a crash or a retry left it."""
         try:
             done = await self._engine.store.read(lambda reads: reads.steps_of_run(run.id))
             ready = replace(self._ready(run, planned, position, phase, done), moves_on=moves_on)
         except (RenderError, PlanRefusedError) as error:
             return await self._refused(run, planned, position, phase, str(error))
+        last = latest_attempts(done, run.option or "", phase).get(position)
         if last is not None and last.state is StepState.INTENT:
             end = await self._recover(ready, last)
             if end is not None:
