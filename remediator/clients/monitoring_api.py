@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from yarl import URL
 
 from remediator.clients.authorization import authorization, hidden_credentials
 from remediator.clients.errors import ClientError, Fault
-from remediator.secret_refs import SecretUnavailableError
+from remediator.secret_refs import Redactor, SecretUnavailableError
 from remediator.settings import Auth
 
 # Larger bodies are parsed off the event loop.
@@ -32,6 +32,11 @@ class MonitoringApi:
     auth: Auth | None
     timeout: timedelta
     body_cap_bytes: int
+    _hidden: Redactor = field(init=False)
+    """Kept, for it keeps what it looks for."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hidden", hidden_credentials(self.auth))
 
     async def get(self, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
         """Ask with GET; see `_exchange`."""
@@ -102,7 +107,7 @@ class MonitoringApi:
             if len(body) > _PARSED_AT_ONCE_BYTES:
                 return await asyncio.to_thread(json.loads, body)
             # What is said of an error is short, shown to people and kept; it may repeat how it was asked.
-            return hidden_credentials(self.auth).json(json.loads(body))
+            return self._hidden.json(json.loads(body))
         except (ValueError, RecursionError):
             what = f"{self.name} answered {status} with something that is not JSON"
             raise ClientError(Fault.UNEXPECTED, what) from None
