@@ -84,7 +84,6 @@ class Subject:
         "priority",
         "stamp",
         "token",
-        "wakeable",
     )
 
     def __init__(self, number: int, prepared: PreparedPolicy) -> None:
@@ -100,7 +99,6 @@ class Subject:
         self.named: datetime | None = None
         self.dormant = False
         self.dirty = False
-        self.wakeable = False
 
     @property
     def recheck(self) -> timedelta:
@@ -255,7 +253,6 @@ class BacktestRun(Subject):
         self.leased = False
         self.relapsed = False
         self.recorded: RecordedRun | None = None
-        self.wakeable = True
 
     @property
     def policy(self) -> str:
