@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from remediator.authoring.backtest.assumptions import Assumptions
 from remediator.authoring.backtest.from_file import Span
+from remediator.cli.options import fact_of, moment_of
 from remediator.cli.output import fail
 from remediator.durations import parse_duration
 from remediator.settings import Mode
@@ -65,7 +65,7 @@ Record = Annotated[
 
 def read_span(since: str | None, until: str | None, now: datetime) -> Span:
     """Read the stretch of time to replay; `--since` may be a duration before its end."""
-    end = _time("--until", until) if until else None
+    end = moment_of("--until", until) if until else None
     return Span(_since(since, end or now) if since else None, end)
 
 
@@ -77,7 +77,7 @@ def read_assumptions(
         step_takes=read_duration("--step-takes", step_takes),
         approved_after=read_duration("--approved-after", approved_after) if approved_after else None,
         promql_holds=_holds(promql),
-        facts=dict(_fact(text) for text in facts or ()),
+        facts=dict(fact_of("--assume-fact", text) for text in facts or ()),
     )
 
 
@@ -93,31 +93,12 @@ def _since(text: str, until: datetime) -> datetime:
     try:
         return until - parse_duration(text)
     except ValueError:
-        return _time("--since", text)
+        return moment_of("--since", text, ", or a duration like 30d")
     except OverflowError:
         fail(f"--since {text!r} is longer ago than there are dates")
-
-
-def _time(option: str, text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        also = ", or a duration like 30d" if option == "--since" else ""
-        fail(f"{option} {text!r} is not a time; write it like 2026-01-31T09:30:00Z{also}")
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _holds(text: str) -> bool:
     if text not in ("holds", "fails"):
         fail(f"--assume-promql {text!r} is neither; write holds or fails")
     return text == "holds"
-
-
-def _fact(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        fail(f"--assume-fact {text!r} has no value; write it like pms_up=false")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +17,7 @@ from remediator.alerts import NotAPayloadError, Payload
 from remediator.authoring.alert_forms import read_alerts
 from remediator.authoring.explain import Circumstances, Live, explain
 from remediator.cli.explanations import print_alert, print_heading
-from remediator.cli.options import Config, JsonOutput
+from remediator.cli.options import Config, JsonOutput, fact_of, moment_of
 from remediator.cli.output import fail, print_json
 from remediator.cli.workspace import Workspace, open_workspace
 from remediator.clock import SystemClock
@@ -77,9 +76,9 @@ def explain_payload(
     """Say what each policy would do with each alert, without doing anything."""
     workspace = open_workspace(config)
     if at:
-        workspace = replace(workspace, now=_time(at))
+        workspace = replace(workspace, now=moment_of("--at", at))
     policies = workspace.load()
-    facts = dict(_fact(text) for text in fact or ())
+    facts = dict(fact_of("--fact", text) for text in fact or ())
     _check_names(workspace, policies, source, facts)
     read = _read(payload, workspace.now)
     history = _history(workspace, db, live=live)
@@ -155,24 +154,6 @@ def _check_names(workspace: Workspace, policies: PolicySet, source: str, facts: 
     for name in facts:
         if name not in known:
             fail(f"--fact {name}: no policy has such a fact; there are {', '.join(sorted(known)) or 'none'}")
-
-
-def _time(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f"--at {text!r} is not a time; write it like 2026-01-31T09:30:00Z")
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _fact(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        fail(f"--fact {text!r} has no value; write it like pms_up=false")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from remediator.cli.output import fail
 
 DEFAULT_CONFIG = Path("remediator.yaml")
 
@@ -35,3 +39,23 @@ def config_path(given: Path | None) -> Path | None:
     if given is not None:
         return given
     return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
+
+
+def moment_of(option: str, text: str, also: str = "") -> datetime:
+    """Return the time that an option gives, in UTC; `also` is what else the option takes."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{option} {text!r} is not a time; write it like 2026-01-31T09:30:00Z{also}")
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def fact_of(option: str, text: str) -> tuple[str, Any]:
+    """Return the fact that an option gives as NAME=VALUE; a value that is no JSON is a text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        fail(f"{option} {text!r} has no value; write it like pms_up=false")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
