@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from remediator.errors import RemediatorError
 from remediator.runs.audit import GENESIS_HASH, AuditRow, ChainFault, first_fault
+from remediator.store.synced_folder import sync_folder
 
 _COLUMNS: dict[str, Any] = {name: (hint, ...) for name, hint in get_type_hints(AuditRow).items()}
 _ROW: type[BaseModel] = create_model("_Row", __config__=ConfigDict(extra="forbid", strict=True), **_COLUMNS)
@@ -134,7 +135,7 @@ class NewArchive:
             if made.previous_hash != self._previous_hash or made.hash != last.hash:
                 raise ArchiveError(f"the audit log is broken at row {made.first}; it is not archived")
             os.link(self._partial, path)  # unlike a rename it never takes another's place
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         except OSError as error:
             raise ArchiveError(f"{path} can't be written: {error.strerror}") from error
         return replace(made, path=path)
@@ -216,11 +217,3 @@ def _sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -24,6 +24,7 @@ from remediator.store.sqlite.snapshot import open_beside
 from remediator.store.sqlite.store import locked, set_up
 from remediator.store.sqlite.tx import SqliteTx
 from remediator.store.sqlite.verify import verify_audit
+from remediator.store.synced_folder import sync_folder
 
 _BESIDE = ("-wal", "-shm")
 """What SQLite keeps beside a database that is open, or that did not end well."""
@@ -187,7 +188,7 @@ def _new_file(target: Path, place: Callable[[Path], None] | None = None) -> Iter
             os.link(made, target)  # unlike a rename it never takes another's place
         else:
             place(made)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except FileExistsError:
         raise BackupError(f"{target} is there already; nothing is written over") from None
     except OSError as error:
@@ -196,14 +197,6 @@ def _new_file(target: Path, place: Callable[[Path], None] | None = None) -> Iter
         os.close(descriptor)
         for leftover in (made, *(made.with_name(made.name + suffix) for suffix in _BESIDE)):
             leftover.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refuse_existing(target: Path) -> None:
