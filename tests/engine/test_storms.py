@@ -61,7 +61,7 @@ async def storms(world: World) -> list[str]:
 async def test_in_a_storm_only_what_matters_most_is_acted_on_and_the_rest_afterwards(begin: Begin) -> None:
     world = await begin(PLAIN, IMPORTANT, limits=LIMITS)
     await fire(world, "plain", 5)
-    assert await acted_on(world) == ["0", "1", "2", "3", "4"], "not a storm yet"
+    assert sorted(await acted_on(world)) == ["0", "1", "2", "3", "4"], "not a storm yet"
     await fire(world, "plain", 4, first=5)
     await fire(world, "plain", 1, first=20, severity="critical")
     await fire(world, "important", 1, first=30)
