@@ -210,3 +210,14 @@ async def test_what_was_started_and_cannot_be_watched_is_ended_and_not_taken_for
         result.settle("sleeper")
     assert raised.value.fault is Fault.LOST
     await gone(seen[0])
+
+
+async def test_without_descriptors_of_processes_a_thread_waits(
+    processes: ProcessRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS."""
+    monkeypatch.delattr(os, "pidfd_open")
+    ended = await processes.run(python("import sys; print('out'); sys.exit(3)"), within=LONG)
+    assert ended == ProcessResult(exit_code=3, stdout="out\n", stderr="")
+    stuck = await processes.run(python("import time; time.sleep(60)"), within=timedelta(seconds=0.5))
+    assert stuck.timed_out
